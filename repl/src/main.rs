@@ -1,0 +1,2 @@
+//! The interactive program.
+fn main() {}

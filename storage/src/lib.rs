@@ -1,0 +1,1 @@
+//! Memory that can be saved: arenas, columns, batches, and the state that programs keep.

@@ -1,0 +1,1 @@
+//! json forms of values.

@@ -1,0 +1,1 @@
+//! text forms of values.

@@ -1,0 +1,1 @@
+//! Where plans meet data: bytecode, interpreter, kernels, state instructions.
