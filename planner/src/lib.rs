@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+pub mod error;
 pub mod logical;
 pub mod physical;
+
+pub use error::PlanError;

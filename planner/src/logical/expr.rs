@@ -5,8 +5,8 @@
 use arena_tr_parser::Span;
 use arena_tr_types::{AggFunc, DataType, Func, Value};
 
-/// A typed expression.
-#[derive(Debug, Clone, PartialEq)]
+/// A typed expression. Equality means: computes the same; where it stands in the text does not matter.
+#[derive(Debug, Clone)]
 pub struct Expr {
     /// What it computes.
     pub kind: ExprKind,
@@ -16,6 +16,22 @@ pub struct Expr {
     pub nullable: bool,
     /// Where in the statement it stands.
     pub span: Option<Span>,
+}
+
+impl PartialEq for Expr {
+    fn eq(&self, other: &Self) -> bool {
+        // Bitwise for floats, because 0.0 and -0.0 print differently and NaN is itself.
+        let same_kind = match (&self.kind, &other.kind) {
+            (ExprKind::Literal(Value::Float8(a)), ExprKind::Literal(Value::Float8(b))) => {
+                a.to_bits() == b.to_bits()
+            }
+            (ExprKind::Literal(Value::Float4(a)), ExprKind::Literal(Value::Float4(b))) => {
+                a.to_bits() == b.to_bits()
+            }
+            (a, b) => a == b,
+        };
+        same_kind && self.ty == other.ty
+    }
 }
 
 /// What an expression computes.
@@ -49,8 +65,8 @@ pub enum ExprKind {
     InList { input: Box<Expr>, list: Vec<Expr> },
 }
 
-/// One aggregate of an Aggregate node; its arguments see the node's input.
-#[derive(Debug, Clone, PartialEq)]
+/// One aggregate of an Aggregate node; its arguments see the node's input. Equality ignores the span.
+#[derive(Debug, Clone)]
 pub struct AggCall {
     /// Which aggregate.
     pub func: AggFunc,
@@ -68,6 +84,17 @@ pub struct AggCall {
     pub nullable: bool,
     /// Where.
     pub span: Option<Span>,
+}
+
+impl PartialEq for AggCall {
+    fn eq(&self, other: &Self) -> bool {
+        self.func == other.func
+            && self.args == other.args
+            && self.distinct == other.distinct
+            && self.filter == other.filter
+            && self.order == other.order
+            && self.ty == other.ty
+    }
 }
 
 /// An ORDER BY item by expression.
