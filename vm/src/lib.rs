@@ -1,1 +1,4 @@
 //! Where plans meet data: bytecode, interpreter, kernels, state instructions.
+#![deny(unsafe_code)]
+
+pub mod kernel;
