@@ -1,1 +1,20 @@
 //! Memory that can be saved: arenas, columns, batches, and the state that programs keep.
+//!
+//! Reading order: [`arena`] hands out chunks and says who pays for them; [`column`] lays values out as
+//! Arrow does; [`batch`] joins columns, weights and a selection into the unit of flow; [`delta`] adds and
+//! cancels rows; `state` and `table` keep what outlives a batch.
+//!
+//! **Invariant:** it does not know SQL, plans, operators or the catalog.
+#![deny(unsafe_code)]
+
+pub mod arena;
+pub mod batch;
+pub mod column;
+pub mod delta;
+pub mod error;
+
+pub use batch::Batch;
+pub use column::{
+    Bitmap, Buffer, Column, ColumnBuilder, Fixed, MutBuffer, Selection, StrColumn, View,
+};
+pub use error::{OutOfMemory, StorageError};
