@@ -14,10 +14,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Bound, Deref, DerefMut, RangeBounds};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use arena_tr_types::Decimal;
 
+use crate::arena::{BatchArena, SharedChunk};
 use crate::column::View;
 
 mod sealed {
@@ -49,6 +51,17 @@ struct Header {
     capacity: usize,
     /// The first so many bytes for values are known to be initialized. Written by a sole owner only.
     initialized: usize,
+    home: Home,
+}
+
+/// Where the memory of a block goes back to.
+enum Home {
+    /// The heap.
+    Heap,
+    /// A chunk that it shares with other blocks.
+    Chunk(Arc<SharedChunk>),
+    /// The heap, with its charge to the arena's owner.
+    Charged(BatchArena),
 }
 
 const _: () = assert!(size_of::<Header>() == BLOCK_ALIGN);
@@ -70,12 +83,35 @@ impl Block {
         let layout = Self::layout(bytes);
         // SAFETY: the layout is not empty: it has a header.
         let Some(raw) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
-        let header = raw.cast::<Header>();
-        let capacity = layout.size() - size_of::<Header>();
-        // SAFETY: fresh memory of this layout, which begins with a header.
-        unsafe {
-            header.write(Header { refs: AtomicUsize::new(1), capacity, initialized: 0 });
+        // SAFETY: fresh memory of this layout.
+        unsafe { Self::at(raw, layout.size(), 0, Home::Heap) }
+    }
+
+    /// A block for at least `bytes` bytes from a batch arena.
+    fn new_in(bytes: usize, arena: &BatchArena) -> Self {
+        let size = Self::layout(bytes).size();
+        if let Some((raw, chunk)) = arena.cut(size) {
+            // SAFETY: 1. `cut` gave `size` bytes to us alone, aligned because chunks and all sizes cut
+            // are; 2. the words of chunks are always initialized (invariant of the pool).
+            return unsafe { Self::at(raw, size, size - size_of::<Header>(), Home::Chunk(chunk)) };
         }
+        let mut block = Self::new(bytes);
+        arena.charge(size);
+        // SAFETY: the block was just made: one owner.
+        unsafe { block.header.as_mut() }.home = Home::Charged(arena.clone());
+        block
+    }
+
+    /// Puts a header in front of `size - 64` bytes for values.
+    ///
+    /// # Safety
+    /// `raw` is aligned to a block and has `size` bytes that nobody else uses, of which the first
+    /// `initialized` after the header are initialized; `home` takes them back.
+    unsafe fn at(raw: NonNull<u8>, size: usize, initialized: usize, home: Home) -> Self {
+        let header = raw.cast::<Header>();
+        let capacity = size - size_of::<Header>();
+        // SAFETY: the caller's premise.
+        unsafe { header.write(Header { refs: AtomicUsize::new(1), capacity, initialized, home }) };
         Self { header }
     }
 
@@ -86,9 +122,16 @@ impl Block {
         layout.and_then(Result::ok).expect("a block's bytes fit the address space")
     }
 
-    /// A fresh block from the same place as this one.
+    /// A fresh block from the same place as this one; from the heap if that place is gone.
     fn sibling(&self, bytes: usize) -> Self {
-        Self::new(bytes)
+        match &self.header().home {
+            Home::Heap => Self::new(bytes),
+            Home::Charged(arena) => Self::new_in(bytes, arena),
+            Home::Chunk(chunk) => match chunk.arena() {
+                Some(arena) => Self::new_in(bytes, &arena),
+                None => Self::new(bytes),
+            },
+        }
     }
 
     fn header(&self) -> &Header {
@@ -160,6 +203,17 @@ impl Block {
     #[cold]
     unsafe fn free(&mut self) {
         let layout = Self::layout(self.capacity());
+        // SAFETY: the header is read once and never again: the memory goes back below.
+        let home = unsafe { std::mem::replace(&mut self.header.as_mut().home, Home::Heap) };
+        match home {
+            // The memory goes back with the chunk's last block.
+            Home::Chunk(chunk) => {
+                drop(chunk);
+                return;
+            }
+            Home::Charged(arena) => arena.discharge(layout.size()),
+            Home::Heap => {}
+        }
         // SAFETY: allocated with this layout in `new`: its capacity is a multiple of the alignment, so
         // the rounding gives the same size.
         unsafe { dealloc(self.header.as_ptr().cast(), layout) };
@@ -286,6 +340,12 @@ impl<T: Pod> MutBuffer<T> {
         let mut buffer = Self::new();
         buffer.reserve(capacity);
         buffer
+    }
+
+    /// Room for `capacity` values, from the chunks of a batch arena. It grows within the same arena.
+    pub fn with_capacity_in(capacity: usize, arena: &BatchArena) -> Self {
+        let block = Block::new_in(bytes_of::<T>(capacity), arena);
+        Self { block: Some(block), len: 0, _values: PhantomData }
     }
 
     /// How many values fit without growing.
