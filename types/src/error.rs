@@ -35,7 +35,14 @@ impl SqlState {
     pub const INVALID_TEXT: Self = Self("22P02");
     pub const INVALID_DATETIME: Self = Self("22007");
     pub const DATETIME_OVERFLOW: Self = Self("22008");
+    pub const INTERVAL_OVERFLOW: Self = Self("22015");
+    pub const INVALID_TIME_ZONE: Self = Self("22009");
     pub const INVALID_PARAMETER: Self = Self("22023");
+    pub const INVALID_LOG: Self = Self("2201E");
+    pub const INVALID_POWER: Self = Self("2201F");
+    pub const ARRAY_SUBSCRIPT: Self = Self("2202E");
+    pub const UNTRANSLATABLE: Self = Self("22P05");
+    pub const INVALID_ENCODING: Self = Self("22021");
     pub const STRING_TOO_LONG: Self = Self("22001");
     pub const INVALID_REGEX: Self = Self("2201B");
     pub const INVALID_ESCAPE: Self = Self("22025");
@@ -77,6 +84,16 @@ impl SqlError {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// `integer out of range` and its kin: `what` is the type as PostgreSQL spells it.
+    pub fn out_of_range(what: impl fmt::Display) -> Self {
+        Self::new(SqlState::NUMERIC_OUT_OF_RANGE, format!("{what} out of range"))
+    }
+
+    /// `division by zero`.
+    pub fn division_by_zero() -> Self {
+        Self::new(SqlState::DIVISION_BY_ZERO, "division by zero")
     }
 
     /// A construct that is not built; `what` names it and where it stands.

@@ -13,6 +13,8 @@ pub const STATEMENT_NODES: usize = 100_000;
 pub const TREE_DEPTH: usize = 128;
 /// Most significant decimal digits of a NUMERIC.
 pub const DECIMAL_DIGITS: u32 = 38;
+/// Greatest nesting of a JSON value.
+pub const JSON_DEPTH: usize = 512;
 /// Most columns of a relation.
 pub const COLUMNS: usize = 1600;
 

@@ -1,0 +1,43 @@
+//! Roots of NUMERIC at PostgreSQL's result scales.
+//!
+//! Invariant: a root is correctly rounded at its scale.
+
+use super::arith::pow10;
+use super::wide::Wide;
+use super::{Class, Decimal, DecimalError, DecimalResult, SCALE_MAX};
+
+/// PostgreSQL gives roots at least so many significant digits.
+const MIN_SIGNIFICANT_DIGITS: i32 = 16;
+
+impl Decimal {
+    /// The square root with PostgreSQL's scale: at least 16 significant digits, not less than its own scale.
+    pub fn sqrt(self) -> DecimalResult {
+        let (weight, _) = self.leading_group();
+        let scale = (MIN_SIGNIFICANT_DIGITS - (weight * 2 + 1)).max(0) as u32;
+        self.sqrt_at(scale.max(self.scale()).min(SCALE_MAX))
+    }
+
+    /// The square root with `scale` digits after the point.
+    pub fn sqrt_at(self, scale: u32) -> DecimalResult {
+        match self.class() {
+            Class::NaN | Class::Infinity => return Ok(self),
+            _ if self.signum() < 0 => return Err(DecimalError::NegativeRoot),
+            _ => {}
+        }
+        let magnitude = self.mantissa().unsigned_abs();
+        if magnitude == 0 {
+            return Self::try_new(0, scale);
+        }
+        let fine = scale.max(self.scale().div_ceil(2));
+        let exponent = 2 * fine - self.scale();
+        let near = exponent.min(38);
+        let first = pow10(near).ok_or(DecimalError::Overflow)?;
+        let second = pow10(exponent - near).ok_or(DecimalError::Overflow)?;
+        let square = match magnitude.checked_mul(second) {
+            Some(scaled) => Wide::product(scaled, first),
+            None => return Err(DecimalError::Overflow),
+        };
+        let (root, up) = square.sqrt();
+        Self::from_magnitude(root + u128::from(up), 1, fine)?.with_scale(scale)
+    }
+}

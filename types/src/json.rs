@@ -1,1 +1,0 @@
-//! json forms of values.
