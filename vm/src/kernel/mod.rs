@@ -14,10 +14,21 @@
 //!
 //! Invariant: a kernel never panics on data; it panics only if the verified program broke its types.
 
+mod arith;
 pub mod call;
+mod compare;
+mod dense;
+mod digest;
+mod encode;
 pub mod error;
+pub mod logic;
 pub mod out;
+mod print;
 pub mod row;
+mod text;
+mod time;
+mod time_arith;
+mod zone;
 
 pub use call::{Arg, Call, Cell};
 pub use error::RowErrors;
@@ -85,14 +96,35 @@ impl fmt::Debug for Filter {
 
 /// The kernel of `func` for arguments of these types with a result of type `ret`; `None` if there is none.
 pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> {
-    let _ = (func, args, ret);
-    None
+    operator(func, args)
+        .or_else(|| time::resolve(func, args))
+        .or_else(|| text::resolve(func, args))
+        .or_else(|| encode::resolve(func, args))
+        .or_else(|| {
+            let _ = ret;
+            None
+        })
+}
+
+/// Operators on values of one type, and their date and time forms.
+fn operator(func: Func, args: &[DataType]) -> Option<Kernel> {
+    use Func::{Eq, Gt, GtEq, IsDistinct, IsNotDistinct, Lt, LtEq, NotEq};
+    let first = args.first()?;
+    if matches!(func, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinct | IsNotDistinct) {
+        return compare::resolve(func, first);
+    }
+    if matches!(func, Func::ShiftLeft | Func::ShiftRight) {
+        return arith::resolve_shift(func, first.physical());
+    }
+    if args.iter().all(DataType::is_numeric) {
+        return arith::resolve(func, args.len(), first.physical());
+    }
+    time_arith::resolve(func, args)
 }
 
 /// The fused filter of a comparison of these types, if there is one. It cannot fail.
 pub fn resolve_filter(func: Func, args: &[DataType]) -> Option<Filter> {
-    let _ = (func, args);
-    None
+    compare::resolve_filter(func, args.first()?)
 }
 
 /// The kernel that converts a value; `None` if there is no such cast. With `try_`, a value that cannot be

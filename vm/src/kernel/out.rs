@@ -122,7 +122,8 @@ impl TextOut {
     /// Says that `n` bytes will follow: an error if that is more than a value or a column may have.
     #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<(), SqlError> {
-        if n > MAX_STR_BYTES || self.heap.len() > MAX_HEAP_BYTES - MAX_STR_BYTES {
+        let written = self.heap.len() - self.start;
+        if n > MAX_STR_BYTES - written.min(MAX_STR_BYTES) || self.start > MAX_HEAP_BYTES - MAX_STR_BYTES {
             return Err(too_long());
         }
         self.heap.reserve(n);

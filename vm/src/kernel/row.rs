@@ -5,7 +5,6 @@
 //! numbers, so no value is boxed.
 //! Invariant: a strict function never sees a NULL argument; a row that fails leaves a zero.
 
-use arena_tr_storage::column::{interval_from_bits, interval_to_bits};
 use arena_tr_storage::{Bitmap, MutBuffer};
 use arena_tr_types::{DataType, Decimal, Interval, SqlError, Timestamp, Value};
 
@@ -91,7 +90,7 @@ impl<'a> Row<'a> {
     /// Argument `k`, an INTERVAL.
     #[inline]
     pub fn interval(self, k: usize) -> Interval {
-        interval_from_bits(self.get(k))
+        Interval::from_bits(self.get(k))
     }
 
     /// Argument `k` as a value of this type.
@@ -139,7 +138,7 @@ impl Native for Interval {
     type Repr = i128;
     #[inline]
     fn repr(self) -> i128 {
-        interval_to_bits(self)
+        self.to_bits()
     }
 }
 
