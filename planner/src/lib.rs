@@ -2,8 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+pub mod delta;
 pub mod error;
 pub mod logical;
 pub mod physical;
+pub mod rules;
 
 pub use error::PlanError;
+pub use physical::lower::{Emit, Lowered, Mode, Notice, OutputFacts, lower};
+pub use rules::{ConstEval, optimize};

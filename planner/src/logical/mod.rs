@@ -5,7 +5,9 @@
 //! plan. Join conditions and residuals see the left columns followed by the right ones.
 //! Invariant: every [`Expr`] is typed; implicit casts are explicit `Cast` nodes here.
 
+pub mod display;
 pub mod expr;
+pub mod visit;
 
 pub use expr::{AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, SortKey, WindowCall, WindowFunc};
 

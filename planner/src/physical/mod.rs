@@ -6,6 +6,8 @@
 //! Invariant: a node's inputs have smaller ids; expressions see the input's columns by position (a join's
 //! residual sees left columns, then right).
 
+pub mod lower;
+
 pub use crate::logical::{
     AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, JoinKind, RankFunc, SetOp, SortKey,
     TimeWindow, WindowCall, WindowFunc,
