@@ -12,6 +12,7 @@ pub mod batch;
 pub mod column;
 pub mod delta;
 pub mod error;
+pub mod state;
 
 pub use batch::Batch;
 pub use column::{

@@ -316,7 +316,6 @@ impl Arena {
         });
         self.pool.release(self.owner, chunks);
         runs.into_iter().for_each(|run| self.pool.release_run(self.owner, run));
-        self.chunks.set_cursor(self.chunks.cursor());
     }
 
     /// Moves the cursor down to `at`.
@@ -330,6 +329,7 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
+        self.chunks.set_cursor(0);
         self.give_back(0);
         self.pool.close(self.owner);
     }

@@ -1,0 +1,260 @@
+//! The directory of a hash table: which row belongs to which hash.
+//!
+//! Open addressing with linear probing over 64-bit entries: the upper half of the hash, then the row's
+//! address plus one (so that zero is a free slot). A slot is found from the upper bits of the hash that the
+//! entry itself holds, so growing reads no row, and doubling walks both directories in order. Each size has
+//! an arena of its own, dropped as a whole when the directory doubles; a small one is a block of the table's heap.
+//!
+//! Invariant: between an entry's home slot and its slot there is no free slot; at most three quarters of
+//! the slots are taken.
+
+use crate::OutOfMemory;
+use crate::arena::{Addr, Arena, Owner, Pool};
+use crate::state::heap::{Heap, NO_ADDR};
+
+const MIN_BITS: u32 = 4;
+/// Directories of at most this many entries are blocks of the heap.
+const HEAP_BITS: u32 = 12;
+
+/// Which row belongs to which hash.
+#[derive(Debug, Default)]
+pub struct Directory {
+    place: Place,
+    bits: u32,
+    len: usize,
+}
+
+#[derive(Debug, Default)]
+enum Place {
+    /// Nothing was ever inserted.
+    #[default]
+    Nowhere,
+    /// A block of the heap.
+    Heap(Addr),
+    /// The only block of an arena.
+    Arena(Arena, Addr),
+}
+
+#[inline]
+fn tag_of(hash: u64) -> u64 {
+    hash >> 32
+}
+
+#[inline]
+fn addr_of(entry: u64) -> Addr {
+    Addr((entry as u32).wrapping_sub(1))
+}
+
+/// An entry with address bits 0 is a free slot.
+#[inline]
+fn is_free(entry: u64) -> bool {
+    entry as u32 == 0
+}
+
+impl Directory {
+    /// An empty directory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of entries.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of chunks that the heap does not account for.
+    pub fn held_bytes(&self) -> usize {
+        match &self.place {
+            Place::Arena(arena, _) => arena.held_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// All slots.
+    #[inline]
+    fn slots<'a>(&'a self, heap: &'a Heap) -> &'a [u64] {
+        match &self.place {
+            Place::Nowhere => &[],
+            Place::Heap(addr) => heap.words(*addr, 1 << self.bits),
+            Place::Arena(arena, addr) => arena.words(*addr, 1 << self.bits),
+        }
+    }
+
+    #[inline]
+    fn slots_mut<'a>(&'a mut self, heap: &'a mut Heap) -> &'a mut [u64] {
+        match &mut self.place {
+            Place::Nowhere => &mut [],
+            Place::Heap(addr) => heap.words_mut(*addr, 1 << self.bits),
+            Place::Arena(arena, addr) => arena.words_mut(*addr, 1 << self.bits),
+        }
+    }
+
+    /// For each hash the first row whose entry has its tag, or [`NO_ADDR`]. The row's key is to be compared
+    /// by the caller; a row with the same tag further on is found by [`Directory::find`].
+    #[inline]
+    pub fn candidates(&self, heap: &Heap, hashes: &[u64], out: &mut Vec<Addr>) {
+        out.clear();
+        let slots = self.slots(heap);
+        if slots.is_empty() {
+            out.resize(hashes.len(), Addr(NO_ADDR));
+            return;
+        }
+        let (shift, mask) = (64 - self.bits, slots.len() - 1);
+        out.extend(hashes.iter().map(|&hash| {
+            let mut slot = (hash >> shift) as usize;
+            loop {
+                let entry = slots[slot & mask];
+                // The address of a free slot wraps to `NO_ADDR`, which no entry has.
+                if tag_of(entry) == tag_of(hash) || is_free(entry) {
+                    return addr_of(entry);
+                }
+                slot += 1;
+            }
+        }));
+    }
+
+    /// The row of this hash for which `is_key` holds.
+    #[inline]
+    pub fn find(&self, heap: &Heap, hash: u64, is_key: impl Fn(Addr) -> bool) -> Option<Addr> {
+        let slots = self.slots(heap);
+        if slots.is_empty() {
+            return None;
+        }
+        let mut slot = (hash >> (64 - self.bits)) as usize;
+        loop {
+            let entry = slots[slot & (slots.len() - 1)];
+            if is_free(entry) {
+                return None;
+            }
+            if tag_of(entry) == tag_of(hash) && is_key(addr_of(entry)) {
+                return Some(addr_of(entry));
+            }
+            slot += 1;
+        }
+    }
+
+    /// Adds a row that is not in the directory.
+    #[inline]
+    pub fn insert(
+        &mut self,
+        heap: &mut Heap,
+        (pool, owner): (&Pool, Owner),
+        hash: u64,
+        addr: Addr,
+    ) -> Result<(), OutOfMemory> {
+        if matches!(self.place, Place::Nowhere) || (self.len + 1) * 4 > 3 << self.bits {
+            self.grow(heap, pool, owner)?;
+        }
+        self.len += 1;
+        let bits = self.bits;
+        place_entry(self.slots_mut(heap), bits, (tag_of(hash) << 32) | u64::from(addr.0 + 1));
+        Ok(())
+    }
+
+    #[cold]
+    fn grow(&mut self, heap: &mut Heap, pool: &Pool, owner: Owner) -> Result<(), OutOfMemory> {
+        let first = matches!(self.place, Place::Nowhere);
+        let bits = if first { MIN_BITS } else { self.bits + 1 };
+        let mut old = Vec::new();
+        if bits <= HEAP_BITS {
+            old.extend_from_slice(self.slots(heap));
+            let addr = heap.alloc_zeroed(1 << bits)?;
+            if let Place::Heap(addr) = self.place {
+                heap.free(addr, 1 << self.bits);
+            }
+            self.place = Place::Heap(addr);
+            let slots = heap.words_mut(addr, 1 << bits);
+            old.iter().filter(|e| !is_free(**e)).for_each(|&e| place_entry(slots, bits, e));
+        } else {
+            let mut arena = Arena::new(pool, owner);
+            let addr = arena.alloc_zeroed(1 << bits)?;
+            let slots = arena.words_mut(addr, 1 << bits);
+            let old = self.slots(heap).iter();
+            old.filter(|e| !is_free(**e)).for_each(|&e| place_entry(slots, bits, e));
+            if let Place::Heap(addr) = self.place {
+                heap.free(addr, 1 << self.bits);
+            }
+            self.place = Place::Arena(arena, addr);
+        }
+        self.bits = bits;
+        Ok(())
+    }
+
+    /// Removes the entry of a row. Nothing happens if it has none.
+    pub fn remove(&mut self, heap: &mut Heap, hash: u64, addr: Addr) {
+        let bits = self.bits;
+        let slots = self.slots_mut(heap);
+        if slots.is_empty() {
+            return;
+        }
+        let mask = slots.len() - 1;
+        let mut slot = (hash >> (64 - bits)) as usize;
+        loop {
+            let entry = slots[slot];
+            if is_free(entry) {
+                return;
+            }
+            if addr_of(entry) == addr {
+                break;
+            }
+            slot = (slot + 1) & mask;
+        }
+        close_gap(slots, bits, slot);
+        self.len -= 1;
+    }
+
+    /// Rows in the order of slots, from slot `from`, at most `max`; the slot to go on from, or `None` at
+    /// the end.
+    pub fn scan(&self, heap: &Heap, from: usize, max: usize, out: &mut Vec<Addr>) -> Option<usize> {
+        let start = out.len();
+        for (slot, &entry) in self.slots(heap).iter().enumerate().skip(from) {
+            if out.len() - start == max {
+                return Some(slot);
+            }
+            if !is_free(entry) {
+                out.push(addr_of(entry));
+            }
+        }
+        None
+    }
+
+    /// Forgets all entries; the block of a small directory is forgotten with its heap.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+}
+
+#[inline]
+fn place_entry(slots: &mut [u64], bits: u32, entry: u64) {
+    let mask = slots.len() - 1;
+    let mut slot = (entry >> (64 - bits)) as usize;
+    while !is_free(slots[slot & mask]) {
+        slot += 1;
+    }
+    slots[slot & mask] = entry;
+}
+
+/// Moves later entries of the run back over a freed slot, so that no search stops early.
+fn close_gap(slots: &mut [u64], bits: u32, mut gap: usize) {
+    let mask = slots.len() - 1;
+    let mut slot = gap;
+    loop {
+        slot = (slot + 1) & mask;
+        let entry = slots[slot];
+        if is_free(entry) {
+            break;
+        }
+        let displaced = slot.wrapping_sub((entry >> (64 - bits)) as usize) & mask;
+        if displaced >= slot.wrapping_sub(gap) & mask {
+            slots[gap] = entry;
+            gap = slot;
+        }
+    }
+    slots[gap] = 0;
+}

@@ -1,0 +1,25 @@
+//! State: what programs keep between epochs, in structures that are made of addresses.
+//!
+//! Reading order: [`cell`] and [`row`] say how values lie in words; [`hash`] and [`heap`] are the tools;
+//! [`group_table`] finds rows by key, [`join_index`] lists rows by key, [`ordered`] keeps rows in order,
+//! [`pane`] and [`session`] cut time.
+//!
+//! Invariant: no structure holds a pointer, and none has an object of the process heap per row.
+
+pub mod cell;
+pub mod directory;
+pub mod group_table;
+pub mod hash;
+pub mod heap;
+pub mod ordered;
+pub mod row;
+
+pub use cell::Cell;
+pub use directory::Directory;
+pub use group_table::GroupTable;
+pub use heap::{Heap, NO_ADDR};
+pub use ordered::OrderedSets;
+pub use row::{FlatRows, HeapRows, RowLayout, RowSource};
+
+#[cfg(test)]
+pub(crate) mod tests;
