@@ -188,6 +188,9 @@ impl Chunks {
     /// Takes out the pieces from chunk `from` on; a run that begins below `from` stays whole.
     pub(super) fn drain_from(&mut self, from: usize) -> impl Iterator<Item = Returned> + '_ {
         let from = self.skip_tails(from);
+        let end = (from << WORD_BITS) as u32;
+        self.next = self.next.min(end);
+        self.limit = self.limit.min(end);
         self.slots.drain(from..).filter_map(|slot| match slot.piece {
             // SAFETY: the base came out of such a chunk, and its slot is gone.
             Piece::Chunk => Some(Returned::Chunk(unsafe { Chunk::from_base(slot.base) })),
