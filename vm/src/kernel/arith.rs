@@ -37,11 +37,15 @@ pub(super) fn resolve_shift(func: Func, physical: PhysicalType) -> Option<Kernel
         ($t:ty, $wide:ty) => {
             if left {
                 Kernel::new(|call, out, _| {
-                    dense::binary(call, out, |a: $t, n: i32| (a as $wide).wrapping_shl(n as u32) as $t);
+                    dense::binary(call, out, |a: $t, n: i32| {
+                        (a as $wide).wrapping_shl(n as u32) as $t
+                    });
                 })
             } else {
                 Kernel::new(|call, out, _| {
-                    dense::binary(call, out, |a: $t, n: i32| (a as $wide).wrapping_shr(n as u32) as $t);
+                    dense::binary(call, out, |a: $t, n: i32| {
+                        (a as $wide).wrapping_shr(n as u32) as $t
+                    });
                 })
             }
         };
@@ -76,7 +80,11 @@ macro_rules! divided {
                 good: false,
                 bad: |flag: bool| flag,
                 fail: |_: $t, b: $t| {
-                    if b == 0 { SqlError::division_by_zero() } else { SqlError::out_of_range($name) }
+                    if b == 0 {
+                        SqlError::division_by_zero()
+                    } else {
+                        SqlError::out_of_range($name)
+                    }
                 },
             };
             dense::checked_binary(call, out, errors, $f, &check);

@@ -133,9 +133,9 @@ fn fill_unswapped(op: Op, ty: &DataType) -> Fill {
         DataType::Interval => by_order(op, |a: &i128, b: &i128| {
             Interval::from_bits(*a).cmp_sql(Interval::from_bits(*b))
         }),
-        DataType::Uuid => by_order(op, |a: &i128, b: &i128| {
-            a.cast_unsigned().cmp(&b.cast_unsigned())
-        }),
+        DataType::Uuid => {
+            by_order(op, |a: &i128, b: &i128| a.cast_unsigned().cmp(&b.cast_unsigned()))
+        }
         DataType::Jsonb | DataType::List(_) | DataType::Struct(_) => {
             let ty = ty.clone();
             by_bytes(op, move |a, b| cmp_values(a, b, &ty))
@@ -260,7 +260,7 @@ fn strings(op: Op) -> Fill {
                 let (i0, i1) = (call.args[0].index(i), call.args[1].index(i));
                 bytes[i] = u8::from(holds(op, cmp_strings(a, i0, b, i1)));
             }
-            }),
+        }),
     }
 }
 

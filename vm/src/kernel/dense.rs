@@ -14,7 +14,7 @@ use super::out::Out;
 
 /// `out[i] = f(a[i])`.
 #[inline]
-pub fn unary<A: Cell, R: Cell>(call: &Call<'_>, out: &mut Out<'_>, f: impl Fn(A) -> R) {
+pub(super) fn unary<A: Cell, R: Cell>(call: &Call<'_>, out: &mut Out<'_>, f: impl Fn(A) -> R) {
     let mut values = out.values::<R>(call.rows);
     match call.values::<A>(0) {
         Values::Rows(a) => values.iter_mut().zip(a).for_each(|(slot, a)| *slot = f(*a)),
@@ -25,7 +25,7 @@ pub fn unary<A: Cell, R: Cell>(call: &Call<'_>, out: &mut Out<'_>, f: impl Fn(A)
 
 /// `out[i] = f(a[i], b[i])`.
 #[inline]
-pub fn binary<A: Cell, B: Cell, R: Cell>(
+pub(super) fn binary<A: Cell, B: Cell, R: Cell>(
     call: &Call<'_>,
     out: &mut Out<'_>,
     f: impl Fn(A, B) -> R,
@@ -48,18 +48,18 @@ pub fn binary<A: Cell, B: Cell, R: Cell>(
 }
 
 /// How a checked function says that it failed, and what the error is.
-pub struct Check<Flag, Bad, Fail> {
+pub(super) struct Check<Flag, Bad, Fail> {
     /// What the flag is before the first row.
-    pub good: Flag,
+    pub(super) good: Flag,
     /// Whether a row's flag (or the flags of many rows or-ed together) means failure.
-    pub bad: Bad,
+    pub(super) bad: Bad,
     /// The error of a row with these arguments.
-    pub fail: Fail,
+    pub(super) fail: Fail,
 }
 
 /// `(out[i], flag) = f(a[i])`, with rows whose flag is bad reported.
 #[inline]
-pub fn checked_unary<A, R, Flag>(
+pub(super) fn checked_unary<A, R, Flag>(
     call: &Call<'_>,
     out: &mut Out<'_>,
     errors: &mut RowErrors,
@@ -101,7 +101,7 @@ pub fn checked_unary<A, R, Flag>(
 
 /// `(out[i], flag) = f(a[i], b[i])`, with rows whose flag is bad reported.
 #[inline]
-pub fn checked_binary<A, B, R, Flag>(
+pub(super) fn checked_binary<A, B, R, Flag>(
     call: &Call<'_>,
     out: &mut Out<'_>,
     errors: &mut RowErrors,
@@ -160,7 +160,7 @@ fn checked_loop<A: Copy, B: Copy, R: Copy, Flag: Copy + BitOr<Output = Flag>>(
 
 /// `out[i] = f(a[i], b[i])` for selected rows only: for functions that cost more than a branch.
 #[inline]
-pub fn sparse_binary<A: Cell, B: Cell, R: Cell, E: Into<SqlError>>(
+pub(super) fn sparse_binary<A: Cell, B: Cell, R: Cell, E: Into<SqlError>>(
     call: &Call<'_>,
     out: &mut Out<'_>,
     errors: &mut RowErrors,
@@ -182,7 +182,7 @@ pub fn sparse_binary<A: Cell, B: Cell, R: Cell, E: Into<SqlError>>(
 
 /// `out[i] = f(a[i])` for selected rows only.
 #[inline]
-pub fn sparse_unary<A: Cell, R: Cell, E: Into<SqlError>>(
+pub(super) fn sparse_unary<A: Cell, R: Cell, E: Into<SqlError>>(
     call: &Call<'_>,
     out: &mut Out<'_>,
     errors: &mut RowErrors,

@@ -110,9 +110,9 @@ fn from_hex(s: &str) -> Result<Vec<u8>, SqlError> {
     let mut bytes = Vec::with_capacity(s.len() / 2);
     let mut high = None;
     for c in s.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r')) {
-        let digit = c
-            .to_digit(16)
-            .ok_or_else(|| invalid(format!("invalid hexadecimal digit: \"{c}\"")))? as u8;
+        let digit =
+            c.to_digit(16).ok_or_else(|| invalid(format!("invalid hexadecimal digit: \"{c}\"")))?
+                as u8;
         match high.take() {
             None => high = Some(digit),
             Some(high) => bytes.push(high << 4 | digit),
@@ -150,17 +150,16 @@ fn from_base64(s: &str) -> Result<Vec<u8>, SqlError> {
     let (mut bytes, mut bits, mut digits, mut pads) = (Vec::new(), 0_u32, 0, 0);
     for c in s.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r')) {
         let value = match c {
-            '=' if digits < 2 => return Err(invalid("unexpected \"=\" while decoding base64 sequence")),
+            '=' if digits < 2 => {
+                return Err(invalid("unexpected \"=\" while decoding base64 sequence"));
+            }
             '=' => {
                 pads += 1;
                 0
             }
-            _ => BASE64
-                .iter()
-                .position(|b| char::from(*b) == c)
-                .ok_or_else(|| {
-                    invalid(format!("invalid symbol \"{c}\" found while decoding base64 sequence"))
-                })? as u32,
+            _ => BASE64.iter().position(|b| char::from(*b) == c).ok_or_else(|| {
+                invalid(format!("invalid symbol \"{c}\" found while decoding base64 sequence"))
+            })? as u32,
         };
         if pads > 0 && c != '=' {
             return Err(end());

@@ -151,7 +151,8 @@ fn fold(
             Values::Const(byte) => values.iter_mut().for_each(|slot| *slot = join(*slot, byte)),
         }
     }
-    let nulls = call.args.iter().any(|arg| arg.is_const_null() || arg.column().validity().is_some());
+    let nulls =
+        call.args.iter().any(|arg| arg.is_const_null() || arg.column().validity().is_some());
     let validity = nulls.then(|| {
         let args: Vec<Known<'_>> = (0..call.args.len()).map(|k| Known::of(call, k)).collect();
         let valid = (0..call.rows.div_ceil(64)).map(|w| {

@@ -16,6 +16,7 @@
 
 mod arith;
 pub mod call;
+mod cast;
 mod compare;
 mod dense;
 mod digest;
@@ -31,6 +32,7 @@ mod time_arith;
 mod zone;
 
 pub use call::{Arg, Call, Cell};
+pub use cast::no_cast;
 pub use error::RowErrors;
 pub use out::{Out, TextOut};
 
@@ -130,6 +132,5 @@ pub fn resolve_filter(func: Func, args: &[DataType]) -> Option<Filter> {
 /// The kernel that converts a value; `None` if there is no such cast. With `try_`, a value that cannot be
 /// converted gives NULL instead of an error.
 pub fn resolve_cast(from: &DataType, to: &DataType, try_: bool) -> Option<Kernel> {
-    let _ = (from, to, try_);
-    None
+    cast::resolve(from, to, try_)
 }

@@ -123,7 +123,9 @@ impl TextOut {
     #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<(), SqlError> {
         let written = self.heap.len() - self.start;
-        if n > MAX_STR_BYTES - written.min(MAX_STR_BYTES) || self.start > MAX_HEAP_BYTES - MAX_STR_BYTES {
+        if n > MAX_STR_BYTES - written.min(MAX_STR_BYTES)
+            || self.start > MAX_HEAP_BYTES - MAX_STR_BYTES
+        {
             return Err(too_long());
         }
         self.heap.reserve(n);

@@ -5,7 +5,7 @@
 //! numbers, so no value is boxed.
 //! Invariant: a strict function never sees a NULL argument; a row that fails leaves a zero.
 
-use arena_tr_storage::{Bitmap, MutBuffer};
+use arena_tr_storage::{Bitmap, ColumnBuilder, MutBuffer};
 use arena_tr_types::{DataType, Decimal, Interval, SqlError, Timestamp, Value};
 
 use super::Kernel;
@@ -269,4 +269,46 @@ pub fn text_lenient(
     f: impl Fn(Row<'_>, &mut TextOut) -> RowResult<()> + Send + Sync + 'static,
 ) -> Kernel {
     Kernel::new(move |call, out, errors| run_text(false, &f, call, out, errors))
+}
+
+fn run_values(
+    strict: bool,
+    ret: &DataType,
+    f: &impl Fn(Row<'_>) -> Result<Value, SqlError>,
+    call: &Call<'_>,
+    out: &mut Out<'_>,
+    errors: &mut RowErrors,
+) {
+    let validity = if strict { call.strict_validity() } else { None };
+    let mut builder = ColumnBuilder::new(ret.physical(), call.rows);
+    each_row(call, validity.as_ref(), |i| {
+        while builder.len() < i {
+            builder.push_null();
+        }
+        if let Err(error) = f(Row::new(call, i)).and_then(|value| builder.push_value(&value)) {
+            errors.push(i, error);
+        }
+    });
+    while builder.len() < call.rows {
+        builder.push_null();
+    }
+    out.put(builder.finish());
+}
+
+/// A strict function that gives a value of type `ret`: for types and functions that are rare.
+pub fn values(
+    ret: &DataType,
+    f: impl Fn(Row<'_>) -> Result<Value, SqlError> + Send + Sync + 'static,
+) -> Kernel {
+    let ret = ret.clone();
+    Kernel::new(move |call, out, errors| run_values(true, &ret, &f, call, out, errors))
+}
+
+/// The same for a function that sees NULLs.
+pub fn values_lenient(
+    ret: &DataType,
+    f: impl Fn(Row<'_>) -> Result<Value, SqlError> + Send + Sync + 'static,
+) -> Kernel {
+    let ret = ret.clone();
+    Kernel::new(move |call, out, errors| run_values(false, &ret, &f, call, out, errors))
 }

@@ -38,9 +38,7 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
         Func::RTrim => trim(args.len(), bytes, false, true),
         Func::LPad => pad(args.len(), true),
         Func::RPad => pad(args.len(), false),
-        Func::Left => text(|r, out| {
-            push(out, char_prefix(r.str(0), r.i32(1)))
-        }),
+        Func::Left => text(|r, out| push(out, char_prefix(r.str(0), r.i32(1)))),
         Func::Right => text(|r, out| {
             let s = r.str(0);
             push(out, char_suffix(s, r.i32(1)))
@@ -251,13 +249,15 @@ fn pad(n_args: usize, left: bool) -> Kernel {
 
 /// The first `n` characters; if `n` is negative, all but the last `-n`.
 fn char_prefix(s: &str, n: i32) -> &str {
-    let n = if n >= 0 { n as usize } else { char_count(s).saturating_sub(n.unsigned_abs() as usize) };
+    let n =
+        if n >= 0 { n as usize } else { char_count(s).saturating_sub(n.unsigned_abs() as usize) };
     &s[..char_offset(s, n)]
 }
 
 /// The last `n` characters; if `n` is negative, all but the first `-n`.
 fn char_suffix(s: &str, n: i32) -> &str {
-    let skip = if n < 0 { n.unsigned_abs() as usize } else { char_count(s).saturating_sub(n as usize) };
+    let skip =
+        if n < 0 { n.unsigned_abs() as usize } else { char_count(s).saturating_sub(n as usize) };
     &s[char_offset(s, skip)..]
 }
 
@@ -272,10 +272,7 @@ fn repeat(s: &str, n: i32, out: &mut TextOut) -> Result<(), SqlError> {
 
 fn split_part<'a>(s: &'a str, delimiter: &str, n: i32) -> Result<&'a str, SqlError> {
     if n == 0 {
-        return Err(SqlError::new(
-            SqlState::INVALID_PARAMETER,
-            "field position must not be zero",
-        ));
+        return Err(SqlError::new(SqlState::INVALID_PARAMETER, "field position must not be zero"));
     }
     if delimiter.is_empty() {
         return Ok(if n == 1 || n == -1 { s } else { "" });
@@ -321,9 +318,8 @@ fn overlay(n_args: usize, bytes: bool) -> Kernel {
                 "negative substring length not allowed",
             ));
         }
-        let after = |length: i32| {
-            from.checked_add(length).ok_or_else(|| SqlError::out_of_range("integer"))
-        };
+        let after =
+            |length: i32| from.checked_add(length).ok_or_else(|| SqlError::out_of_range("integer"));
         if bytes {
             let new = r.bytes(1);
             let resume = after(given.unwrap_or(new.len() as i32))?;

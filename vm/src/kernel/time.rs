@@ -64,9 +64,9 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
             let start = |k: usize| (!r.is_null(k)).then(|| r.i64(k));
             Ok(overlaps([start(0), end(0)?, start(2), end(2)?]))
         }),
-        (Func::Overlaps, [Timestamp | TimestampTz | Time, ..]) => fixed_lenient(|r| {
-            Ok(overlaps([0, 1, 2, 3].map(|k| (!r.is_null(k)).then(|| r.i64(k)))))
-        }),
+        (Func::Overlaps, [Timestamp | TimestampTz | Time, ..]) => {
+            fixed_lenient(|r| Ok(overlaps([0, 1, 2, 3].map(|k| (!r.is_null(k)).then(|| r.i64(k))))))
+        }
         (Func::WindowStart, _) => Kernel::new(window_start),
         (Func::ToTimestamp, [DataType::Float8]) => fixed(|r| from_epoch_seconds(r.f64(0))),
         _ => return None,
@@ -131,9 +131,8 @@ fn has_fields(ty: &DataType) -> bool {
 
 fn extract(ty: &DataType) -> Option<Kernel> {
     let ty = ty.clone();
-    has_fields(&ty).then(|| {
-        fixed_opt(move |r| field_of(r, DateField::parse_for(r.str(0), &ty)?, &ty))
-    })
+    has_fields(&ty)
+        .then(|| fixed_opt(move |r| field_of(r, DateField::parse_for(r.str(0), &ty)?, &ty)))
 }
 
 fn date_part(ty: &DataType) -> Option<Kernel> {
@@ -163,11 +162,8 @@ fn window_start(call: &Call<'_>, out: &mut Out<'_>, errors: &mut RowErrors) {
     if let (Some(size @ 1..), Some(offset)) = (constant(1), constant(2)) {
         let offset = offset.rem_euclid(size);
         let args = [call.args[0]];
-        let check = Check {
-            good: false,
-            bad: |flag: bool| flag,
-            fail: |_: i64| out_of_range("timestamp"),
-        };
+        let check =
+            Check { good: false, bad: |flag: bool| flag, fail: |_: i64| out_of_range("timestamp") };
         let start = |t: i64| {
             let (shifted, under) = t.overflowing_sub(offset);
             let start = t.wrapping_sub(shifted.rem_euclid(size));
@@ -245,7 +241,6 @@ fn overlaps([s1, e1, s2, e2]: [Option<i64>; 4]) -> Option<bool> {
         std::cmp::Ordering::Equal => (e1.is_some() && e2.is_some()).then_some(true),
     }
 }
-
 
 pub(super) fn make_date(year: i32, month: i32, day: i32) -> Result<i32, SqlError> {
     let bad = || {

@@ -100,10 +100,7 @@ fn timestamp_out_of_range() -> SqlError {
 
 fn date_diff(a: i32, b: i32) -> Result<i32, SqlError> {
     if is_infinite_date(a) || is_infinite_date(b) {
-        return Err(SqlError::new(
-            SqlState::DATETIME_OVERFLOW,
-            "cannot subtract infinite dates",
-        ));
+        return Err(SqlError::new(SqlState::DATETIME_OVERFLOW, "cannot subtract infinite dates"));
     }
     a.checked_sub(b).ok_or_else(date_out_of_range)
 }
@@ -147,11 +144,8 @@ fn signed(
 fn shift_constant(call: &Call<'_>, out: &mut Out<'_>, errors: &mut RowErrors, by: i64) {
     let args = [call.args[0]];
     let call = Call { args: &args, ..*call };
-    let check = Check {
-        good: false,
-        bad: |flag: bool| flag,
-        fail: |_: i64| timestamp_out_of_range(),
-    };
+    let check =
+        Check { good: false, bad: |flag: bool| flag, fail: |_: i64| timestamp_out_of_range() };
     let moved = |t: i64| {
         let moved = t.wrapping_add(by);
         let overflow = (t ^ moved) & (by ^ moved) < 0;

@@ -10,13 +10,27 @@ use arena_tr_types::{SqlError, SqlState};
 ///
 /// `UTC`, `GMT`, `Z` and `Etc/UTC` are zero; `+02`, `-05:30`, `UTC+3` and `<+02>-2` follow POSIX as PostgreSQL
 /// does in AT TIME ZONE: a bare sign counts hours *west* of Greenwich, so `+02` is two hours behind UTC.
-pub fn offset_micros(name: &str) -> Result<i64, SqlError> {
+pub(super) fn offset_micros(name: &str) -> Result<i64, SqlError> {
     let trimmed = name.trim();
     let upper = trimmed.to_ascii_uppercase();
     if matches!(
         upper.as_str(),
-        "UTC" | "GMT" | "Z" | "ZULU" | "UCT" | "UNIVERSAL" | "GREENWICH" | "ETC/UTC" | "ETC/GMT"
-            | "ETC/UCT" | "ETC/ZULU" | "ETC/UNIVERSAL" | "ETC/GREENWICH" | "GMT0" | "GMT+0" | "GMT-0"
+        "UTC"
+            | "GMT"
+            | "Z"
+            | "ZULU"
+            | "UCT"
+            | "UNIVERSAL"
+            | "GREENWICH"
+            | "ETC/UTC"
+            | "ETC/GMT"
+            | "ETC/UCT"
+            | "ETC/ZULU"
+            | "ETC/UNIVERSAL"
+            | "ETC/GREENWICH"
+            | "GMT0"
+            | "GMT+0"
+            | "GMT-0"
     ) {
         return Ok(0);
     }
@@ -50,8 +64,21 @@ fn is_place(upper: &str) -> bool {
         && upper.contains('/')
         && matches!(
             area,
-            "AFRICA" | "AMERICA" | "ANTARCTICA" | "ARCTIC" | "ASIA" | "ATLANTIC" | "AUSTRALIA"
-                | "BRAZIL" | "CANADA" | "CHILE" | "EUROPE" | "INDIAN" | "MEXICO" | "PACIFIC" | "US"
+            "AFRICA"
+                | "AMERICA"
+                | "ANTARCTICA"
+                | "ARCTIC"
+                | "ASIA"
+                | "ATLANTIC"
+                | "AUSTRALIA"
+                | "BRAZIL"
+                | "CANADA"
+                | "CHILE"
+                | "EUROPE"
+                | "INDIAN"
+                | "MEXICO"
+                | "PACIFIC"
+                | "US"
         )
 }
 
