@@ -55,7 +55,13 @@ pub enum ExprKind {
     /// `e op ANY|ALL (query or array)`.
     Quantified { expr: Box<Expr>, op: BinaryOp, all: bool, right: Box<Expr> },
     /// [NOT] LIKE / ILIKE / SIMILAR TO.
-    Like { expr: Box<Expr>, pattern: Box<Expr>, escape: Option<Box<Expr>>, kind: LikeKind, negated: bool },
+    Like {
+        expr: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<Box<Expr>>,
+        kind: LikeKind,
+        negated: bool,
+    },
     /// CASE.
     Case { operand: Option<Box<Expr>>, branches: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
     /// CAST(e AS t), e::t, TRY_CAST.
