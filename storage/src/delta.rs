@@ -11,17 +11,60 @@ use std::cmp::Ordering;
 use arena_tr_types::limits;
 
 use crate::batch::Batch;
-use crate::column::{Buffer, MutBuffer};
+use crate::column::MutBuffer;
 
 /// The change that undoes these.
 pub fn negate(batches: &[Batch]) -> Vec<Batch> {
     batches.iter().map(Batch::negate).collect()
 }
 
-/// Orders row `i` of a batch against its row `j`, column by column from `first`.
-fn cmp_rows(batch: &Batch, first: usize, i: usize, j: usize) -> Ordering {
-    let columns = batch.columns[first..].iter();
-    columns.map(|c| c.cmp_identity(i, c, j)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+/// A row with the order keys of its first two columns.
+#[derive(Clone, Copy)]
+struct Entry {
+    keys: [u64; 2],
+    row: u32,
+}
+
+/// The rows of a batch in order, and how to compare those whose keys are equal.
+struct Sorted<'a> {
+    batch: &'a Batch,
+    entries: Vec<Entry>,
+    /// Columns before this one are decided by the keys.
+    decided: usize,
+}
+
+impl<'a> Sorted<'a> {
+    fn new(batch: &'a Batch) -> Self {
+        let n = u32::try_from(batch.rows()).expect("one delta has fewer than 2^32 rows");
+        let mut entries: Vec<_> = (0..n).map(|row| Entry { keys: [0; 2], row }).collect();
+        let mut decided = 0;
+        let mut keys = Vec::new();
+        for (i, column) in batch.columns.iter().take(2).enumerate() {
+            let exact = column.order_keys(&mut keys);
+            entries.iter_mut().zip(&keys).for_each(|(entry, &key)| entry.keys[i] = key);
+            if !exact {
+                break;
+            }
+            decided = i + 1;
+        }
+        let mut sorted = Self { batch, entries, decided };
+        let mut entries = std::mem::take(&mut sorted.entries);
+        // Unstable: rows that compare equal are identical, so their order does not show.
+        if !entries.is_sorted_by(|a, b| sorted.cmp(a, b).is_le()) {
+            entries.sort_unstable_by(|a, b| sorted.cmp(a, b));
+        }
+        sorted.entries = entries;
+        sorted
+    }
+
+    #[inline]
+    fn cmp(&self, a: &Entry, b: &Entry) -> Ordering {
+        a.keys.cmp(&b.keys).then_with(|| {
+            let columns = self.batch.columns[self.decided..].iter();
+            let (i, j) = (a.row as usize, b.row as usize);
+            columns.map(|c| c.cmp_identity(i, c, j)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+        })
+    }
 }
 
 /// Adds the weights of identical rows and drops those that cancel. The result is sorted, in batches of at
@@ -29,51 +72,32 @@ fn cmp_rows(batch: &Batch, first: usize, i: usize, j: usize) -> Ordering {
 pub fn consolidate(batches: Vec<Batch>) -> Vec<Batch> {
     let Some(all) = Batch::concat(&batches) else { return Vec::new() };
     drop(batches);
-    let order = sorted_rows(&all);
-    let mut rows = MutBuffer::<u32>::with_capacity(order.len());
-    let mut weights = MutBuffer::<i64>::with_capacity(order.len());
-    let mut run = order.as_slice();
-    while let Some((&(key, row), rest)) = run.split_first() {
-        let same = |next: &&(u64, u32)| {
-            next.0 == key && cmp_rows(&all, 0, row as usize, next.1 as usize).is_eq()
-        };
-        let n = 1 + rest.iter().take_while(same).count();
-        let weight =
-            run[..n].iter().fold(0i64, |sum, r| sum.saturating_add(all.weight(r.1 as usize)));
+    let sorted = Sorted::new(&all);
+    let n = sorted.entries.len();
+    let mut rows = MutBuffer::<u32>::with_capacity(n);
+    let mut weights = MutBuffer::<i64>::with_capacity(n);
+    let mut unit = true;
+    for run in sorted.entries.chunk_by(|a, b| sorted.cmp(a, b).is_eq()) {
+        let weight = run.iter().map(|entry| all.weight(entry.row as usize));
+        let weight = weight.fold(0i64, i64::saturating_add);
         if weight != 0 {
-            rows.push(row);
+            rows.push(run[0].row);
             weights.push(weight);
+            unit &= weight == 1;
         }
-        run = &run[n..];
     }
-    let unit = weights.iter().all(|&w| w == 1);
-    let weights = weights.freeze();
-    let chunks = rows.chunks(limits::BATCH_ROWS).enumerate();
-    chunks.map(|(i, rows)| take(&all, rows, if unit { None } else { Some(&weights) }, i)).collect()
-}
-
-/// Output batch number `i` of the surviving rows.
-fn take(all: &Batch, rows: &[u32], weights: Option<&Buffer<i64>>, i: usize) -> Batch {
-    let start = i * limits::BATCH_ROWS;
-    let columns = all.columns.iter().map(|c| c.take(rows)).collect();
-    Batch::new(columns, rows.len())
-        .with_weights(weights.map(|w| w.slice(start..start + rows.len())))
-}
-
-/// The rows in order, each with the order key of its first column. Equal rows keep their input order,
-/// which decides nothing that shows (they are identical).
-fn sorted_rows(batch: &Batch) -> Vec<(u64, u32)> {
-    let n = u32::try_from(batch.rows()).expect("one delta has fewer than 2^32 rows");
-    let mut keys = Vec::new();
-    match batch.columns.first() {
-        Some(column) => column.order_keys(&mut keys),
-        None => keys.resize(n as usize, 0),
-    }
-    let mut order: Vec<(u64, u32)> = keys.into_iter().zip(0..n).collect();
-    order.sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| cmp_rows(batch, 0, a.1 as usize, b.1 as usize))
-    });
-    order
+    let weights = if unit { None } else { Some(weights.freeze()) };
+    let unmoved = rows.len() == n && rows.iter().zip(0..).all(|(&row, i)| row == i);
+    let part = |start: usize| {
+        let len = limits::BATCH_ROWS.min(rows.len() - start);
+        let columns = all.columns.iter().map(|c| match unmoved {
+            true => c.slice(start, len),
+            false => c.take(&rows[start..start + len]),
+        });
+        let weights = weights.as_ref().map(|w| w.slice(start..start + len));
+        Batch::new(columns.collect(), len).with_weights(weights)
+    };
+    (0..rows.len()).step_by(limits::BATCH_ROWS).map(part).collect()
 }
 
 #[cfg(test)]

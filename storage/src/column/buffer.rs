@@ -41,6 +41,8 @@ pod!(u8, i8, u16, i16, u32, i32, u64, i64, u128, i128, f32, f64, Decimal, View);
 
 /// Alignment of blocks: a cache line, and the widest vector register.
 const BLOCK_ALIGN: usize = 64;
+/// Alignment that the heap gives without extra work.
+const HEAP_ALIGN: usize = 16;
 
 /// What stands in front of the values of a block.
 #[repr(C, align(64))]
@@ -51,6 +53,8 @@ struct Header {
     capacity: usize,
     /// The first so many bytes for values are known to be initialized. Written by a sole owner only.
     initialized: usize,
+    /// Beginning of the allocation, for blocks from the heap.
+    raw: NonNull<u8>,
     home: Home,
 }
 
@@ -80,20 +84,24 @@ unsafe impl Sync for Block {}
 impl Block {
     /// A block for at least `bytes` bytes from the heap. A refusal of the system aborts, as for `Vec`.
     fn new(bytes: usize) -> Self {
-        let layout = Self::layout(bytes);
+        let size = Self::size(bytes);
+        let layout = Self::layout(size);
         // SAFETY: the layout is not empty: it has a header.
         let Some(raw) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
-        // SAFETY: fresh memory of this layout.
-        unsafe { Self::at(raw, layout.size(), 0, Home::Heap) }
+        let skip = raw.as_ptr().align_offset(BLOCK_ALIGN);
+        assert!(skip <= layout.size() - size, "the slack of the layout is enough to align");
+        // SAFETY: 1. `skip` and `size` are within the fresh allocation (checked); 2. it is ours alone.
+        unsafe { Self::at(raw.add(skip), raw, size, 0, Home::Heap) }
     }
 
     /// A block for at least `bytes` bytes from a batch arena.
     fn new_in(bytes: usize, arena: &BatchArena) -> Self {
-        let size = Self::layout(bytes).size();
+        let size = Self::size(bytes);
         if let Some((raw, chunk)) = arena.cut(size) {
+            let initialized = size - size_of::<Header>();
             // SAFETY: 1. `cut` gave `size` bytes to us alone, aligned because chunks and all sizes cut
             // are; 2. the words of chunks are always initialized (invariant of the pool).
-            return unsafe { Self::at(raw, size, size - size_of::<Header>(), Home::Chunk(chunk)) };
+            return unsafe { Self::at(raw, raw, size, initialized, Home::Chunk(chunk)) };
         }
         let mut block = Self::new(bytes);
         arena.charge(size);
@@ -105,20 +113,36 @@ impl Block {
     /// Puts a header in front of `size - 64` bytes for values.
     ///
     /// # Safety
-    /// `raw` is aligned to a block and has `size` bytes that nobody else uses, of which the first
-    /// `initialized` after the header are initialized; `home` takes them back.
-    unsafe fn at(raw: NonNull<u8>, size: usize, initialized: usize, home: Home) -> Self {
-        let header = raw.cast::<Header>();
-        let capacity = size - size_of::<Header>();
+    /// `start` is aligned to a block and has `size` bytes that nobody else uses, of which the first
+    /// `initialized` after the header are initialized; `home` takes back what begins at `raw`.
+    unsafe fn at(
+        start: NonNull<u8>,
+        raw: NonNull<u8>,
+        size: usize,
+        initialized: usize,
+        home: Home,
+    ) -> Self {
+        let header = start.cast::<Header>();
+        let (refs, capacity) = (AtomicUsize::new(1), size - size_of::<Header>());
         // SAFETY: the caller's premise.
-        unsafe { header.write(Header { refs: AtomicUsize::new(1), capacity, initialized, home }) };
+        unsafe { header.write(Header { refs, capacity, initialized, raw, home }) };
         Self { header }
     }
 
-    /// A header and room for `bytes`, rounded up to whole cache lines.
-    fn layout(bytes: usize) -> Layout {
-        let size = bytes.checked_next_multiple_of(BLOCK_ALIGN).and_then(|b| b.checked_add(64));
-        let layout = size.map(|size| Layout::from_size_align(size, BLOCK_ALIGN));
+    /// Bytes of a header and of room for `bytes`, rounded up to whole cache lines.
+    #[inline]
+    fn size(bytes: usize) -> usize {
+        let room = bytes.checked_next_multiple_of(BLOCK_ALIGN);
+        let size = room.and_then(|room| room.checked_add(size_of::<Header>()));
+        size.expect("a block's bytes fit the address space")
+    }
+
+    /// What to ask the heap for to get an aligned block of `size` bytes. Aligned by hand.
+    // PERF: the system's aligned allocation takes 130 ns for a small block, its plain one 15 ns.
+    #[inline]
+    fn layout(size: usize) -> Layout {
+        let slack = BLOCK_ALIGN - HEAP_ALIGN;
+        let layout = size.checked_add(slack).map(|size| Layout::from_size_align(size, HEAP_ALIGN));
         layout.and_then(Result::ok).expect("a block's bytes fit the address space")
     }
 
@@ -200,23 +224,21 @@ impl Drop for Block {
 
 impl Block {
     /// Gives the memory back. The caller holds the last reference and does not use it again.
-    #[cold]
     unsafe fn free(&mut self) {
-        let layout = Self::layout(self.capacity());
-        // SAFETY: the header is read once and never again: the memory goes back below.
-        let home = unsafe { std::mem::replace(&mut self.header.as_mut().home, Home::Heap) };
-        match home {
+        let size = self.capacity() + size_of::<Header>();
+        // SAFETY: the last reference may write the header; it is not read again after the memory went
+        // back below.
+        let header = unsafe { self.header.as_mut() };
+        let raw = header.raw;
+        match std::mem::replace(&mut header.home, Home::Heap) {
             // The memory goes back with the chunk's last block.
-            Home::Chunk(chunk) => {
-                drop(chunk);
-                return;
-            }
-            Home::Charged(arena) => arena.discharge(layout.size()),
+            Home::Chunk(chunk) => return drop(chunk),
+            Home::Charged(arena) => arena.discharge(size),
             Home::Heap => {}
         }
-        // SAFETY: allocated with this layout in `new`: its capacity is a multiple of the alignment, so
-        // the rounding gives the same size.
-        unsafe { dealloc(self.header.as_ptr().cast(), layout) };
+        // SAFETY: `raw` was allocated in `new` with the layout of this size: the capacity is what was
+        // left of it after the header.
+        unsafe { dealloc(raw.as_ptr(), Self::layout(size)) };
     }
 }
 
@@ -250,6 +272,13 @@ impl<T: Pod> Buffer<T> {
     /// A copy of these values.
     pub fn from_slice(values: &[T]) -> Self {
         let mut buffer = MutBuffer::with_capacity(values.len());
+        buffer.extend_from_slice(values);
+        buffer.freeze()
+    }
+
+    /// A copy of these values in a batch arena.
+    pub fn from_slice_in(values: &[T], arena: &BatchArena) -> Self {
+        let mut buffer = MutBuffer::with_capacity_in(values.len(), arena);
         buffer.extend_from_slice(values);
         buffer.freeze()
     }

@@ -6,6 +6,7 @@
 
 use arena_tr_types::{DataType, Decimal, Interval, PhysicalType, SqlError, SqlState, Value};
 
+use crate::arena::BatchArena;
 use crate::column::bitmap::BitmapBuilder;
 use crate::column::buffer::{MutBuffer, Pod};
 use crate::column::string::StrBuilder;
@@ -70,19 +71,38 @@ fn push_zero<T: Pod>(values: &mut MutBuffer<T>) {
     values.push(T::default());
 }
 
+fn buffer<T: Pod>(capacity: usize, arena: Option<&BatchArena>) -> MutBuffer<T> {
+    match arena {
+        Some(arena) => MutBuffer::with_capacity_in(capacity, arena),
+        None => MutBuffer::with_capacity(capacity),
+    }
+}
+
 impl ColumnBuilder {
     /// A builder of this physical type with room for `capacity` rows.
     pub fn new(physical: PhysicalType, capacity: usize) -> Self {
+        Self::with_arena(physical, capacity, None)
+    }
+
+    /// The same, its values in a batch arena.
+    pub fn new_in(physical: PhysicalType, capacity: usize, arena: &BatchArena) -> Self {
+        Self::with_arena(physical, capacity, Some(arena))
+    }
+
+    fn with_arena(physical: PhysicalType, capacity: usize, arena: Option<&BatchArena>) -> Self {
         let values = match physical {
-            PhysicalType::Bool => Values::Bool(MutBuffer::with_capacity(capacity)),
-            PhysicalType::I16 => Values::I16(MutBuffer::with_capacity(capacity)),
-            PhysicalType::I32 => Values::I32(MutBuffer::with_capacity(capacity)),
-            PhysicalType::I64 => Values::I64(MutBuffer::with_capacity(capacity)),
-            PhysicalType::F32 => Values::F32(MutBuffer::with_capacity(capacity)),
-            PhysicalType::F64 => Values::F64(MutBuffer::with_capacity(capacity)),
-            PhysicalType::Decimal => Values::Decimal(MutBuffer::with_capacity(capacity)),
-            PhysicalType::I128 => Values::I128(MutBuffer::with_capacity(capacity)),
-            PhysicalType::Str => Values::Str(StrBuilder::with_capacity(capacity)),
+            PhysicalType::Bool => Values::Bool(buffer(capacity, arena)),
+            PhysicalType::I16 => Values::I16(buffer(capacity, arena)),
+            PhysicalType::I32 => Values::I32(buffer(capacity, arena)),
+            PhysicalType::I64 => Values::I64(buffer(capacity, arena)),
+            PhysicalType::F32 => Values::F32(buffer(capacity, arena)),
+            PhysicalType::F64 => Values::F64(buffer(capacity, arena)),
+            PhysicalType::Decimal => Values::Decimal(buffer(capacity, arena)),
+            PhysicalType::I128 => Values::I128(buffer(capacity, arena)),
+            PhysicalType::Str => Values::Str(match arena {
+                Some(arena) => StrBuilder::with_capacity_in(capacity, arena),
+                None => StrBuilder::with_capacity(capacity),
+            }),
         };
         Self { values, validity: None }
     }

@@ -88,3 +88,24 @@ fn constants_repeat() {
     let column = ColumnBuilder::constant(&Value::Int8(4), &DataType::Int8, 3).unwrap();
     assert_eq!(&*column.as_i64().unwrap().values, &[4, 4, 4]);
 }
+
+#[test]
+fn columns_are_built_in_an_arena() {
+    use crate::arena::{BatchArena, Owner, Pool, Tier};
+    let pool = Pool::new();
+    let arena = BatchArena::new(&pool, Owner::new(1, 0, Tier::Ingest));
+    let mut texts = ColumnBuilder::new_in(PhysicalType::Str, 4, &arena);
+    let mut numbers = ColumnBuilder::new_in(PhysicalType::I64, 4, &arena);
+    for i in 0..1024 {
+        texts.push_str(format!("a text longer than twelve {i}").as_bytes());
+        numbers.push_i64(i);
+    }
+    let (texts, numbers) = (texts.finish(), numbers.finish());
+    let used = pool.usage().used_bytes as usize;
+    assert!(used >= texts.memory_bytes() && used > numbers.memory_bytes(), "{used}");
+    drop(arena);
+    assert_eq!(texts.as_str().unwrap().str_at(1023), "a text longer than twelve 1023");
+    assert_eq!(numbers.as_i64().unwrap().values[1023], 1023);
+    drop((texts, numbers));
+    assert_eq!(pool.usage().used_bytes, 0);
+}

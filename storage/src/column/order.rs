@@ -90,9 +90,10 @@ impl Column {
         }
     }
 
-    /// For each row an unsigned key whose order never contradicts `cmp_identity`: equal keys must still
-    /// be compared, different ones need not. Sorting by it first makes most comparisons one instruction.
-    pub fn order_keys(&self, out: &mut Vec<u64>) {
+    /// For each row an unsigned key whose order never contradicts `cmp_identity`: different keys decide.
+    /// Returns whether equal keys decide too; otherwise such rows must still be compared. Sorting by keys
+    /// makes most comparisons one instruction.
+    pub fn order_keys(&self, out: &mut Vec<u64>) -> bool {
         out.clear();
         match self {
             Self::Bool(c) => out.extend(c.values.iter().map(|&v| u64::from(v))),
@@ -110,6 +111,12 @@ impl Column {
             // NULL last; a value whose key is the greatest is compared in full.
             let keys = out.iter_mut().zip(validity.iter());
             keys.filter(|(_, valid)| !valid).for_each(|(key, _)| *key = u64::MAX);
+        }
+        match self {
+            Self::Bool(_) | Self::I16(_) | Self::I32(_) => true,
+            // The greatest integer has the key of NULL.
+            Self::I64(_) => self.validity().is_none(),
+            _ => false,
         }
     }
 }

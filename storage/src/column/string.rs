@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use crate::arena::BatchArena;
 use crate::column::RowIdx;
 use crate::column::bitmap::{Bitmap, BitmapBuilder};
 use crate::column::buffer::{Buffer, MutBuffer};
@@ -39,10 +40,26 @@ impl View {
     /// The view of a string of at most [`INLINE_BYTES`] bytes.
     #[inline]
     pub fn inline(bytes: &[u8]) -> Self {
-        debug_assert!(bytes.len() <= INLINE_BYTES);
+        let n = bytes.len();
+        assert!(n <= INLINE_BYTES, "only short strings are inline");
         let mut data = [0; INLINE_BYTES];
-        data[..bytes.len()].copy_from_slice(bytes);
-        Self { len: bytes.len() as u32, data }
+        // PERF: two overlapping words instead of a copy of variable length, which is a call.
+        if let (Some(head), Some(tail)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<4>()) {
+            let rest = u64::from(u32::from_le_bytes(*tail)) >> (8 * (INLINE_BYTES - n));
+            data[..8].copy_from_slice(head);
+            data[8..].copy_from_slice(&(rest as u32).to_le_bytes());
+        } else if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
+        {
+            let rest = u64::from(u32::from_le_bytes(*tail)) >> (8 * (8 - n));
+            data[..4].copy_from_slice(head);
+            data[4..8].copy_from_slice(&(rest as u32).to_le_bytes());
+        } else if n > 0 {
+            // At most three bytes: first, middle and last cover them.
+            data[n / 2] = bytes[n / 2];
+            data[n - 1] = bytes[n - 1];
+            data[0] = bytes[0];
+        }
+        Self { len: n as u32, data }
     }
 
     /// The view of a longer string, whose bytes are at `offset` of heap number `heap`.
@@ -279,12 +296,19 @@ pub struct StrBuilder {
     views: MutBuffer<View>,
     full: Vec<Buffer<u8>>,
     heap: MutBuffer<u8>,
+    arena: Option<BatchArena>,
 }
 
 impl StrBuilder {
     /// Room for `n` views.
     pub fn with_capacity(n: usize) -> Self {
         Self { views: MutBuffer::with_capacity(n), ..Self::default() }
+    }
+
+    /// Room for `n` views; they and the heaps come from a batch arena.
+    pub fn with_capacity_in(n: usize, arena: &BatchArena) -> Self {
+        let views = MutBuffer::with_capacity_in(n, arena);
+        Self { views, arena: Some(arena.clone()), ..Self::default() }
     }
 
     /// Rows so far.
@@ -308,14 +332,30 @@ impl StrBuilder {
     /// Puts the bytes of a long string in the current heap.
     fn store(&mut self, bytes: &[u8]) -> View {
         assert!(bytes.len() <= MAX_STR_BYTES, "functions bound the length of what they build");
-        let full = self.heap.len() + bytes.len() > self.heap.capacity();
-        if full && self.heap.len() + bytes.len() > HEAP_BYTES && !self.heap.is_empty() {
-            self.full.push(std::mem::take(&mut self.heap).freeze());
-            self.heap.reserve(bytes.len().max(HEAP_BYTES));
+        let needed = self.heap.len() + bytes.len();
+        if needed > self.heap.capacity() {
+            self.make_room(needed);
         }
         let offset = self.heap.len() as u32;
         self.heap.extend_from_slice(bytes);
         View::outline(bytes, self.full.len() as u32, offset)
+    }
+
+    /// The current heap is too small: grows it while it is small, else starts another.
+    #[cold]
+    fn make_room(&mut self, needed: usize) {
+        let mut capacity = needed;
+        if needed > HEAP_BYTES && !self.heap.is_empty() {
+            let used = self.heap.len();
+            self.full.push(std::mem::take(&mut self.heap).freeze());
+            capacity = HEAP_BYTES.max(needed - used);
+        }
+        match &self.arena {
+            Some(arena) if self.heap.capacity() == 0 => {
+                self.heap = MutBuffer::with_capacity_in(capacity, arena);
+            }
+            _ => self.heap.reserve(capacity - self.heap.len()),
+        }
     }
 
     /// The column, with this validity (of the same length).

@@ -96,3 +96,14 @@ fn large_heaps_are_not_copied_while_building() {
     assert!(column.heap_bytes() >= 1_000_000);
     assert_eq!(texts(&column), rows);
 }
+
+#[test]
+fn short_strings_are_padded_with_zeros() {
+    let letters = b"abcdefghijkl";
+    for n in 0..=INLINE_BYTES {
+        let view = View::inline(&letters[..n]);
+        let mut data = [0; INLINE_BYTES];
+        data[..n].copy_from_slice(&letters[..n]);
+        assert_eq!(view, View { len: n as u32, data });
+    }
+}
