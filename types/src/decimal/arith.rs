@@ -87,12 +87,8 @@ impl Decimal {
         }
         let (a, b) = (self.mantissa().unsigned_abs(), rhs.mantissa().unsigned_abs());
         let magnitude = if self.scale <= rhs.scale {
-            let factor = pow10(rhs.scale - self.scale);
-            match factor {
-                Some(factor) => Wide::product(a, factor).div_rem(b).map(|(q, _)| q),
-                None if a == 0 => Some(0),
-                None => None,
-            }
+            let numerator = scaled_wide(a, rhs.scale - self.scale);
+            numerator.and_then(|n| n.div_rem(b)).map(|(q, _)| q)
         } else {
             match pow10(self.scale - rhs.scale).and_then(|factor| b.checked_mul(factor)) {
                 Some(b) => Some(a / b),
@@ -114,8 +110,8 @@ impl Decimal {
         // a * 10^-s1 / (b * 10^-s2) * 10^scale
         let shift = i64::from(scale) + i64::from(rhs.scale) - i64::from(self.scale);
         let (quotient, remainder, divisor) = if shift >= 0 {
-            let factor = pow10(shift as u32).ok_or(DecimalError::Overflow)?;
-            let (q, r) = Wide::product(a, factor).div_rem(b).ok_or(DecimalError::Overflow)?;
+            let numerator = scaled_wide(a, shift as u32).ok_or(DecimalError::Overflow)?;
+            let (q, r) = numerator.div_rem(b).ok_or(DecimalError::Overflow)?;
             (q, r, b)
         } else {
             match pow10(-shift as u32).and_then(|factor| b.checked_mul(factor)) {
@@ -230,6 +226,16 @@ impl Decimal {
 /// `10^exponent` if a mantissa can hold it.
 pub(super) fn pow10(exponent: u32) -> Option<u128> {
     POW10.get(exponent as usize).map(|p| *p as u128)
+}
+
+/// `a * 10^exponent` if it has at most 76 digits; a quotient by a mantissa of anything longer has too many.
+pub(super) fn scaled_wide(a: u128, exponent: u32) -> Option<Wide> {
+    if a == 0 {
+        return Some(Wide::product(0, 0));
+    }
+    let near = exponent.min(POW10.len() as u32 - 1);
+    let scaled = a.checked_mul(pow10(exponent - near)?)?;
+    Some(Wide::product(scaled, pow10(near)?))
 }
 
 /// `a * 10^exponent mod b`, in steps that 256 bits can hold.

@@ -2,8 +2,7 @@
 //!
 //! Invariant: a root is correctly rounded at its scale.
 
-use super::arith::pow10;
-use super::wide::Wide;
+use super::arith::scaled_wide;
 use super::{Class, Decimal, DecimalError, DecimalResult, SCALE_MAX};
 
 /// PostgreSQL gives roots at least so many significant digits.
@@ -30,13 +29,7 @@ impl Decimal {
         }
         let fine = scale.max(self.scale().div_ceil(2));
         let exponent = 2 * fine - self.scale();
-        let near = exponent.min(38);
-        let first = pow10(near).ok_or(DecimalError::Overflow)?;
-        let second = pow10(exponent - near).ok_or(DecimalError::Overflow)?;
-        let square = match magnitude.checked_mul(second) {
-            Some(scaled) => Wide::product(scaled, first),
-            None => return Err(DecimalError::Overflow),
-        };
+        let square = scaled_wide(magnitude, exponent).ok_or(DecimalError::Overflow)?;
         let (root, up) = square.sqrt();
         Self::from_magnitude(root + u128::from(up), 1, fine)?.with_scale(scale)
     }

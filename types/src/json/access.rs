@@ -32,10 +32,7 @@ pub fn get_index(doc: &str, index: i64) -> Option<&str> {
 }
 
 /// The value at a path of keys and indices.
-pub fn get_path<'a, S: AsRef<str>>(
-    doc: &'a str,
-    path: impl IntoIterator<Item = S>,
-) -> Option<&'a str> {
+pub fn get_path<S: AsRef<str>>(doc: &str, path: impl IntoIterator<Item = S>) -> Option<&str> {
     let mut value = doc;
     for step in path {
         let step = step.as_ref();

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a float prints with the fewest digits that read back as the same float.
 
+use std::ops::Range;
+
 use super::{invalid, trim};
 use crate::error::{SqlError, SqlState};
 
@@ -138,7 +140,12 @@ pub fn push_f64(out: &mut String, value: f64) {
     if push_special(out, value) {
         return;
     }
-    push_shortest(out, &format!("{value:e}"), 15);
+    let mut shortest = format!("{value:e}");
+    if F64_MIDPOINTS.contains(&value.abs()) {
+        let reads_back = |text: &str| text.parse() == Ok(value);
+        off_midpoint(&mut shortest, reads_back, |digits| format!("{value:.digits$e}"));
+    }
+    push_shortest(out, &shortest, 15);
 }
 
 /// Appends a REAL with the fewest digits that identify it.
@@ -146,7 +153,55 @@ pub fn push_f32(out: &mut String, value: f32) {
     if push_special(out, f64::from(value)) {
         return;
     }
-    push_shortest(out, &format!("{value:e}"), 6);
+    let mut shortest = format!("{value:e}");
+    if F32_MIDPOINTS.contains(&value.abs()) {
+        let reads_back = |text: &str| text.parse() == Ok(value);
+        off_midpoint(&mut shortest, reads_back, |digits| format!("{value:.digits$e}"));
+    }
+    push_shortest(out, &shortest, 6);
+}
+
+/// Where the middle of two neighbouring doubles can have 17 digits or fewer.
+const F64_MIDPOINTS: Range<f64> = 9_007_199_254_740_992.0..1e41;
+/// Where the middle of two neighbouring 32-bit floats can have 9 digits or fewer.
+const F32_MIDPOINTS: Range<f32> = 16_777_216.0..1e20;
+/// Digits after the first that identify any float.
+const FRACTION_DIGITS_MAX: usize = 16;
+
+/// Replaces digits that lie exactly between two floats, and so rely on how the reader breaks ties, by the fewest
+/// that do not. PostgreSQL prints so: 1e23 is `9.999999999999999e+22`.
+fn off_midpoint(
+    shortest: &mut String,
+    reads_back: impl Fn(&str) -> bool,
+    rounded: impl Fn(usize) -> String,
+) {
+    let is_inside = |text: &str| {
+        let Some((mantissa, exponent)) = text.split_once('e') else { return true };
+        let mantissa =
+            if mantissa.contains('.') { mantissa.to_owned() } else { format!("{mantissa}.") };
+        // A hair more and a hair less must read as the same float.
+        let above = format!("{mantissa}000000000000000000000001e{exponent}");
+        let digits = mantissa.replace(['.', '-'], "");
+        let below = match digits.parse::<u64>() {
+            Ok(n) if n > 0 => {
+                let sign = if mantissa.starts_with('-') { "-" } else { "" };
+                let scale = exponent.parse::<i64>().unwrap_or(0) - (digits.len() as i64 - 1);
+                format!("{sign}{}.999999999999999999999999e{scale}", n - 1)
+            }
+            _ => return true,
+        };
+        reads_back(&above) && reads_back(&below)
+    };
+    if is_inside(shortest) {
+        return;
+    }
+    for digits in 0..=FRACTION_DIGITS_MAX {
+        let text = rounded(digits);
+        if reads_back(&text) && is_inside(&text) {
+            *shortest = text;
+            return;
+        }
+    }
 }
 
 fn push_special(out: &mut String, value: f64) -> bool {

@@ -111,6 +111,9 @@ pub(super) fn decode(tokens: &[Token], time_only: bool) -> Result<Decoded, Fault
 impl Decoder {
     fn run(&mut self, tokens: &[Token]) -> Result<(), Fault> {
         let mut prefix = Prefix::None;
+        // Before a time, a date may stand first even where only the time is wanted.
+        let date_leads = tokens.len() > 1
+            && (tokens[1].kind == Kind::Time || tokens[tokens.len() - 1].kind == Kind::Date);
         for (i, token) in tokens.iter().enumerate() {
             let read = match token.kind {
                 Kind::Word | Kind::SignedWord => {
@@ -125,7 +128,7 @@ impl Decoder {
                 }
                 Kind::Date => {
                     let marked = std::mem::replace(&mut prefix, Prefix::None);
-                    self.date_token(&token.text, marked)?
+                    self.date_token(&token.text, marked, i == 0 && date_leads)?
                 }
                 Kind::Time => {
                     if std::mem::replace(&mut prefix, Prefix::None) == Prefix::Julian {
@@ -219,11 +222,14 @@ impl Decoder {
             Meaning::NegInfinity => self.special(Decoded::NegInfinity),
             Meaning::Clock => Err(Fault::Clock),
             Meaning::Julian | Meaning::IsoTime => Err(Fault::Format),
-            Meaning::Unknown if self.mask & (DATE | TIME) != 0 && text.len() > 2 => {
-                Err(Fault::ZoneName)
-            }
+            Meaning::Unknown if text.len() > 2 => Err(self.zone_name()),
             Meaning::Unknown => Err(Fault::Format),
         }
+    }
+
+    /// An unknown word after a date may name a zone; without a date it cannot, since a zone's offset depends on it.
+    fn zone_name(&self) -> Fault {
+        if self.mask & DATE == DATE { Fault::ZoneName } else { Fault::Format }
     }
 
     fn special(&mut self, value: Decoded) -> Result<Mask, Fault> {
@@ -232,31 +238,21 @@ impl Decoder {
     }
 
     /// A date, or after a date a time with its zone (`040506-08`), or the name of a zone.
-    fn date_token(&mut self, text: &str, prefix: Prefix) -> Result<Mask, Fault> {
-        let has_date = self.mask & (MONTH | DAY) == MONTH | DAY || self.time_only;
-        if prefix == Prefix::None && !has_date {
+    fn date_token(&mut self, text: &str, prefix: Prefix, leads: bool) -> Result<Mask, Fault> {
+        let wants_date =
+            if self.time_only { leads } else { self.mask & (MONTH | DAY) != MONTH | DAY };
+        if prefix == Prefix::None && wants_date {
             return self.date(text);
         }
         if !text.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(Fault::ZoneName);
+            return Err(self.zone_name());
         }
         if prefix == Prefix::Julian || self.mask & TIME != 0 {
             return Err(Fault::Format);
         }
-        let Some(at) = text.find('-') else {
-            return if self.time_only { self.date(text) } else { Err(Fault::Format) };
-        };
-        if self.time_only && at < 4 {
-            return self.date(text);
-        }
-        match self.run_together(&text[..at], self.mask | DATE) {
-            Ok(read) => {
-                self.zone = decode_zone(&text[at..])?;
-                Ok(read | ZONE)
-            }
-            Err(_) if self.time_only => self.date(text),
-            Err(fault) => Err(fault),
-        }
+        let at = text.find('-').ok_or(Fault::Format)?;
+        self.zone = decode_zone(&text[at..])?;
+        Ok(self.run_together(&text[..at], self.mask | DATE)? | ZONE)
     }
 
     /// A date in one token: `1999-01-08`, `8-Jan-1999`, `1/8/1999`, `1999.008`.

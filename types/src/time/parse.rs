@@ -164,9 +164,8 @@ fn iso_timestamp(text: &[u8]) -> Option<Timestamp> {
         if n == 0 || n > 6 {
             return None;
         }
-        for i in 0..6 {
-            micros = micros * 10 + if i < n { i64::from(digits[i] - b'0') } else { 0 };
-        }
+        let zeros = std::iter::repeat_n(&b'0', 6 - n);
+        micros = digits[..n].iter().chain(zeros).fold(0, |v, b| v * 10 + i64::from(b - b'0'));
         tail = &digits[n..];
     }
     if !matches!(tail, [] | [b'Z']) {

@@ -15,7 +15,7 @@ macro_rules! float_to_int {
             let rounded = $round(value);
             // The lower bound is a power of two and exact; its negation is the first value above the range.
             const MIN: $float = <$int>::MIN as $float;
-            if rounded >= MIN && rounded < -MIN {
+            if (MIN..-MIN).contains(&rounded) {
                 Ok(rounded as $int)
             } else {
                 Err(SqlError::out_of_range($type_name))
