@@ -18,6 +18,9 @@ pub fn negate(batches: &[Batch]) -> Vec<Batch> {
     batches.iter().map(Batch::negate).collect()
 }
 
+/// From so many rows on, sorting by bytes beats sorting by comparisons.
+const RADIX_ROWS: usize = 256;
+
 /// A row with the order keys of its first two columns.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -47,14 +50,28 @@ impl<'a> Sorted<'a> {
             }
             decided = i + 1;
         }
-        let mut sorted = Self { batch, entries, decided };
-        let mut entries = std::mem::take(&mut sorted.entries);
-        // Unstable: rows that compare equal are identical, so their order does not show.
-        if !entries.is_sorted_by(|a, b| sorted.cmp(a, b).is_le()) {
-            entries.sort_unstable_by(|a, b| sorted.cmp(a, b));
-        }
+        let mut sorted = Self { batch, entries: Vec::new(), decided };
+        sorted.sort(&mut entries);
         sorted.entries = entries;
         sorted
+    }
+
+    /// Sorts by keys, then what the keys leave undecided. Rows that compare equal are identical, so their
+    /// order does not show.
+    fn sort(&self, entries: &mut Vec<Entry>) {
+        if entries.is_sorted_by(|a, b| self.cmp(a, b).is_le()) {
+            return;
+        }
+        if entries.len() < RADIX_ROWS {
+            entries.sort_unstable_by(|a, b| self.cmp(a, b));
+            return;
+        }
+        radix_sort(entries);
+        if self.decided < self.batch.columns.len() {
+            for run in entries.chunk_by_mut(|a, b| a.keys == b.keys) {
+                run.sort_unstable_by(|a, b| self.cmp(a, b));
+            }
+        }
     }
 
     #[inline]
@@ -64,6 +81,35 @@ impl<'a> Sorted<'a> {
             let (i, j) = (a.row as usize, b.row as usize);
             columns.map(|c| c.cmp_identity(i, c, j)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
         })
+    }
+}
+
+/// Sorts by keys, a byte at a time from the last, leaving out bytes that all keys share.
+// PERF: 10,000 rows of two small integers: 75 ns a row by comparisons, 37 by bytes.
+fn radix_sort(entries: &mut Vec<Entry>) {
+    let first = entries[0].keys;
+    let varying = entries.iter().fold([0; 2], |bits, entry| {
+        [bits[0] | (entry.keys[0] ^ first[0]), bits[1] | (entry.keys[1] ^ first[1])]
+    });
+    let mut sorted = entries.clone();
+    for (key, shift) in [1, 0].into_iter().flat_map(|key| (0..64).step_by(8).map(move |s| (key, s)))
+    {
+        if (varying[key] >> shift) & 0xFF == 0 {
+            continue;
+        }
+        let byte = |entry: &Entry| usize::from((entry.keys[key] >> shift) as u8);
+        let mut starts = [0usize; 256];
+        entries.iter().for_each(|entry| starts[byte(entry)] += 1);
+        let mut next = 0;
+        for start in &mut starts {
+            next += std::mem::replace(start, next);
+        }
+        for entry in entries.iter() {
+            let at = &mut starts[byte(entry)];
+            sorted[*at] = *entry;
+            *at += 1;
+        }
+        std::mem::swap(entries, &mut sorted);
     }
 }
 

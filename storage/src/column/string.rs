@@ -42,23 +42,25 @@ impl View {
     pub fn inline(bytes: &[u8]) -> Self {
         let n = bytes.len();
         assert!(n <= INLINE_BYTES, "only short strings are inline");
-        let mut data = [0; INLINE_BYTES];
-        // PERF: two overlapping words instead of a copy of variable length, which is a call.
-        if let (Some(head), Some(tail)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<4>()) {
-            let rest = u64::from(u32::from_le_bytes(*tail)) >> (8 * (INLINE_BYTES - n));
-            data[..8].copy_from_slice(head);
-            data[8..].copy_from_slice(&(rest as u32).to_le_bytes());
-        } else if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
-        {
-            let rest = u64::from(u32::from_le_bytes(*tail)) >> (8 * (8 - n));
-            data[..4].copy_from_slice(head);
-            data[4..8].copy_from_slice(&(rest as u32).to_le_bytes());
-        } else if n > 0 {
+        // PERF: overlapping words, shifted and joined in registers: a copy of variable length is a call,
+        // and stores of single bytes would stall the load of the view that follows.
+        let word = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |c| u64::from(u32::from_le_bytes(*c)));
+        let (low, high) = match n {
+            8.. => {
+                let head = bytes.first_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+                (head, word(bytes.last_chunk()) >> (8 * (INLINE_BYTES - n)))
+            }
+            4.. => (word(bytes.first_chunk()) | word(bytes.last_chunk()) << (8 * (n - 4)), 0),
             // At most three bytes: first, middle and last cover them.
-            data[n / 2] = bytes[n / 2];
-            data[n - 1] = bytes[n - 1];
-            data[0] = bytes[0];
-        }
+            1.. => {
+                let byte = |i: usize| u64::from(bytes[i]) << (8 * i);
+                (byte(0) | byte(n / 2) | byte(n - 1), 0)
+            }
+            0 => (0, 0),
+        };
+        let mut data = [0; INLINE_BYTES];
+        data[..8].copy_from_slice(&low.to_le_bytes());
+        data[8..].copy_from_slice(&(high as u32).to_le_bytes());
         Self { len: n as u32, data }
     }
 
