@@ -9,7 +9,7 @@ use std::any::TypeId;
 
 use sqlparser::ast::{DataType, Ident};
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList};
-use sqlparser::ast::{FunctionArguments, ObjectName, TypedString, UnaryOperator};
+use sqlparser::ast::{FunctionArguments, ObjectName, TrimWhereField, TypedString, UnaryOperator};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -110,10 +110,6 @@ impl Dialect for ArenaDialect {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         ch.is_ascii_alphanumeric() || ch == '$' || ch == '_' || !ch.is_ascii()
-    }
-
-    fn supports_unicode_string_literal(&self) -> bool {
-        true
     }
 
     fn supports_string_escape_constant(&self) -> bool {
@@ -258,6 +254,11 @@ fn precedence(parser: &Parser) -> Option<u8> {
         Token::Word(w) => match w.keyword {
             Keyword::COLLATE => Some(COLLATE),
             Keyword::OPERATOR => Some(OTHER),
+            // SIMILAR alone separates the arguments of substring.
+            Keyword::SIMILAR => match &parser.peek_nth_token_ref(1).token {
+                Token::Word(next) if next.keyword == Keyword::TO => None,
+                _ => Some(NO_OPERATOR),
+            },
             // Operators of other systems; in PostgreSQL these words are names.
             Keyword::XOR
             | Keyword::DIV
@@ -358,28 +359,27 @@ fn unary(parser: &mut Parser, op: UnaryOperator, precedence: u8) -> Result<Expr,
 /// Expressions that start with a word.
 fn prefix_word(parser: &mut Parser, word: &Word) -> Option<Result<Expr, ParserError>> {
     let next = &parser.peek_nth_token_ref(1).token;
-    if word.keyword == Keyword::POSITION && word.quote_style.is_none() && *next == Token::LParen {
-        return Some(position(parser, word));
+    let unquoted = word.quote_style.is_none();
+    if unquoted && *next == Token::LParen {
+        match word.keyword {
+            Keyword::POSITION => return Some(position(parser, word)),
+            Keyword::TRIM => return Some(trim(parser)),
+            Keyword::SUBSTRING => return Some(substring(parser)),
+            _ => {}
+        }
     }
     let literal = matches!(next, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_));
-    if literal
-        && word.quote_style.is_none()
-        && TYPED_LITERALS.iter().any(|t| word.value.eq_ignore_ascii_case(t))
-    {
-        let name = ObjectName::from(vec![Ident::new(word.value.to_ascii_lowercase())]);
+    if literal && unquoted && TYPED_LITERALS.iter().any(|t| word.value.eq_ignore_ascii_case(t)) {
+        return Some(typed_literal(parser, word));
+    }
+    if unquoted && word.value.eq_ignore_ascii_case("variadic") && starts_expression(next) {
+        let prefix = word.to_ident(parser.peek_token_ref().span);
         parser.advance_token();
-        return Some(parser.parse_value().map(|value| {
-            Expr::TypedString(TypedString {
-                data_type: DataType::Custom(name, vec![]),
-                value,
-                uses_odbc_syntax: false,
-            })
-        }));
+        let value = parser.parse_expr();
+        return Some(value.map(|value| Expr::Prefixed { prefix, value: Box::new(value) }));
     }
     // A plain name that starts no type: no attempt at parsing one.
-    let plain = (word.quote_style.is_some() || word.keyword == Keyword::NoKeyword)
-        && !is_isnull(word)
-        && !literal;
+    let plain = (!unquoted || word.keyword == Keyword::NoKeyword) && !is_isnull(word) && !literal;
     if !plain {
         return None;
     }
@@ -391,6 +391,89 @@ fn prefix_word(parser: &mut Parser, word: &Word) -> Option<Result<Expr, ParserEr
         parser.parse_function(ObjectName::from(vec![ident]))
     } else {
         Ok(Expr::Identifier(ident))
+    })
+}
+
+/// Whether an expression, not an operator, goes on with this token.
+fn starts_expression(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::Word(_) | Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_)
+    )
+}
+
+/// `name 'text'` for types that the library does not know.
+fn typed_literal(parser: &mut Parser, word: &Word) -> Result<Expr, ParserError> {
+    let name = ObjectName::from(vec![Ident::new(word.value.to_ascii_lowercase())]);
+    parser.advance_token();
+    Ok(Expr::TypedString(TypedString {
+        data_type: DataType::Custom(name, vec![]),
+        value: parser.parse_value()?,
+        uses_odbc_syntax: false,
+    }))
+}
+
+/// `trim([BOTH | LEADING | TRAILING] [what] FROM text)` and `trim(text [, what])`.
+fn trim(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let side =
+        match parser.parse_one_of_keywords(&[Keyword::BOTH, Keyword::LEADING, Keyword::TRAILING]) {
+            Some(Keyword::LEADING) => Some(TrimWhereField::Leading),
+            Some(Keyword::TRAILING) => Some(TrimWhereField::Trailing),
+            Some(_) => Some(TrimWhereField::Both),
+            None => None,
+        };
+    let mut what = None;
+    let mut text = None;
+    if !parser.parse_keyword(Keyword::FROM) {
+        let first = Box::new(parser.parse_expr()?);
+        if parser.parse_keyword(Keyword::FROM) { what = Some(first) } else { text = Some(first) }
+    }
+    let text = match text {
+        Some(text) => text,
+        None => Box::new(parser.parse_expr()?),
+    };
+    if what.is_none() && parser.consume_token(&Token::Comma) {
+        what = Some(Box::new(parser.parse_expr()?));
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Trim { expr: text, trim_where: side, trim_what: what, trim_characters: None })
+}
+
+/// `substring(text FROM start FOR count)` in either order, `substring(text SIMILAR pattern ESCAPE
+/// escape)`, and the plain call.
+fn substring(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let text = Box::new(parser.parse_expr()?);
+    let (mut from, mut length) = (None, None);
+    let special = parser.consume_token(&Token::Comma);
+    if special {
+        from = Some(Box::new(parser.parse_expr()?));
+        if parser.consume_token(&Token::Comma) {
+            length = Some(Box::new(parser.parse_expr()?));
+        }
+    } else if parser.parse_keyword(Keyword::SIMILAR) {
+        from = Some(Box::new(parser.parse_expr()?));
+        parser.expect_keyword(Keyword::ESCAPE)?;
+        length = Some(Box::new(parser.parse_expr()?));
+    } else {
+        for _ in 0..2 {
+            if from.is_none() && parser.parse_keyword(Keyword::FROM) {
+                from = Some(Box::new(parser.parse_expr()?));
+            } else if length.is_none() && parser.parse_keyword(Keyword::FOR) {
+                length = Some(Box::new(parser.parse_expr()?));
+            }
+        }
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Substring {
+        expr: text,
+        substring_from: from,
+        substring_for: length,
+        special,
+        shorthand: false,
     })
 }
 

@@ -18,3 +18,6 @@ mod statement;
 pub use error::{ParseError, ParseErrorKind};
 pub use span::Span;
 pub use statement::{parse, parse_one};
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,33 @@ pub struct Query {
     pub span: Span,
 }
 
+impl Query {
+    /// `SELECT * FROM from WHERE selection`.
+    pub fn select_all(from: From, selection: Option<Expr>, span: Span) -> Self {
+        let select = Select {
+            distinct: None,
+            items: vec![SelectItem::Wildcard(Span { start: span.start, end: span.start })],
+            from: vec![from],
+            selection,
+            group_by: None,
+            having: None,
+            windows: vec![],
+            qualify: None,
+            span,
+        };
+        Self {
+            ctes: vec![],
+            recursive: None,
+            body: SetExpr::Select(Box::new(select)),
+            order_by: vec![],
+            limit: None,
+            offset: None,
+            emit: None,
+            span,
+        }
+    }
+}
+
 /// One common table expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cte {

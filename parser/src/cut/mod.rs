@@ -214,6 +214,7 @@ impl Cutter<'_, '_> {
                 self.enter(Clause::Other);
             }
             "TABLE" if self.table_query() => return Ok(()),
+            "FETCH" if self.fetch_expression()? => return Ok(()),
             "SYMMETRIC" | "ASYMMETRIC" if self.behind("BETWEEN") => {
                 if word == "SYMMETRIC" {
                     self.mark(self.src.start(self.at), Mark::Symmetric, self.at + 1);
@@ -371,6 +372,28 @@ impl Cutter<'_, '_> {
         self.at += 1;
         self.enter(Clause::From);
         true
+    }
+
+    /// `FETCH FIRST (expression) ROWS ONLY`: the library takes only a number there, LIMIT takes both.
+    fn fetch_expression(&mut self) -> Result<bool, ParseError> {
+        let first = self.src.is_word(self.at + 1, "FIRST") || self.src.is_word(self.at + 1, "NEXT");
+        let open = self.at + 2;
+        let Some(close) = self.src.partner(open).filter(|&c| first && c > open && c < self.to)
+        else {
+            return Ok(false);
+        };
+        let rows = self.src.is_word(close + 1, "ROW") || self.src.is_word(close + 1, "ROWS");
+        if rows && self.src.are_words(close + 2, &["WITH", "TIES"]) {
+            return Err(ParseError::unsupported(self.src.span(close + 2), "FETCH FIRST WITH TIES"));
+        }
+        if !rows || !self.src.is_word(close + 2, "ONLY") {
+            return Ok(false);
+        }
+        let Some(span) = self.src.tokens.get(self.at).map(|t| t.span) else { return Ok(false) };
+        self.tokens.push(TokenWithSpan { token: Token::make_keyword("LIMIT"), span });
+        self.tokens.extend(self.src.tokens[open..=close].iter().cloned());
+        self.at = close + 3;
+        Ok(true)
     }
 
     /// EXCLUDE behind a window frame's bounds.

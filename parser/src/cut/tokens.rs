@@ -12,6 +12,8 @@ use crate::dialect::ArenaDialect;
 use crate::error::ParseError;
 use crate::span::Span;
 
+mod unicode;
+
 /// No partner.
 const NONE: u32 = u32::MAX;
 
@@ -83,6 +85,9 @@ impl<'a> Source<'a> {
         if let Err(error) = done {
             let at = walk.to(error.location).min(text.len());
             return Err(unterminated(text, at, &error.message));
+        }
+        if text.contains("U&") || text.contains("u&") {
+            tokens = unicode::join(tokens)?;
         }
         let partner = match_brackets(&tokens);
         Ok(Self { text, tokens, partner })

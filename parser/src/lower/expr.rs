@@ -190,6 +190,7 @@ impl Lower<'_, '_> {
                 "GROUPING SETS outside GROUP BY"
             }
             lib::Expr::Named { .. } => "a named value",
+            lib::Expr::Prefixed { .. } => "VARIADIC",
             _ => "this expression",
         };
         unsupported(what, self.place())

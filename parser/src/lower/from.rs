@@ -6,7 +6,7 @@ use sqlparser::ast as lib;
 
 use super::Lower;
 use super::operator::plain_call;
-use crate::ast::{From, Ident, Join, JoinConstraint, JoinKind, TableAlias};
+use crate::ast::{From, Ident, Join, JoinConstraint, JoinKind, Query, TableAlias};
 use crate::cut::Mark;
 use crate::error::ParseError;
 use crate::span::Span;
@@ -152,10 +152,14 @@ impl Lower<'_, '_> {
             lib::TableFactor::NestedJoin { table_with_joins, alias } => {
                 let (item, span) = self.joined(*table_with_joins)?;
                 let span = self.parenthesized(span);
-                if alias.is_some() {
-                    return Err(ParseError::unsupported(span, "an alias of a join"));
+                let (alias, end) = self.alias(alias, span.end as usize)?;
+                match alias {
+                    None => (item, span),
+                    Some(alias) => {
+                        let span = Span::new(span.start as usize, end);
+                        (named_join(item, alias, span), span)
+                    }
                 }
-                (item, span)
             }
             other => {
                 let what = match other {
@@ -280,6 +284,12 @@ impl Lower<'_, '_> {
         self.here.set(end);
         Ok((Some(TableAlias { name, columns }), end))
     }
+}
+
+/// `(a JOIN b ON ..) AS x` hides the inner names: it is `(SELECT * FROM a JOIN b ON ..) AS x`.
+fn named_join(join: From, alias: TableAlias, span: Span) -> From {
+    let query = Box::new(Query::select_all(join, None, span));
+    From::Derived { lateral: false, query, alias: Some(alias), span }
 }
 
 /// The item, or what about it is not built.

@@ -40,8 +40,11 @@ impl Lower<'_, '_> {
             };
         }
         let bad = || ParseError::syntax(span, "invalid hexadecimal digits in a byte string");
-        if digits.len() % 2 != 0 || !digits.is_ascii() {
+        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(bad());
+        }
+        if digits.len() % 2 != 0 {
+            return Ok(ExprKind::Unsupported("a bit string".to_owned()));
         }
         let bytes = (0..digits.len())
             .step_by(2)

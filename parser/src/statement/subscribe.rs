@@ -8,11 +8,9 @@ use sqlparser::tokenizer::Token;
 use super::cursor::{Cursor, is_options};
 use super::dml::starts_query;
 use super::sink::is_envelope;
-use crate::ast::query::SetExpr;
-use crate::ast::{Expr, From, ObjectName, Query, Select, SelectItem, StatementKind, Subscribe};
+use crate::ast::{From, Query, StatementKind, Subscribe};
 use crate::cut::tokens::Source;
 use crate::error::ParseError;
-use crate::span::Span;
 
 /// Whether a clause of SUBSCRIBE itself starts at a token.
 fn is_clause(src: &Source<'_>, at: usize) -> bool {
@@ -73,32 +71,7 @@ impl Cursor<'_, '_> {
         if self.is_token(&Token::LParen) {
             return Err(self.wrong("a clause of SUBSCRIBE"));
         }
-        Ok(select_all(name, selection, self.since(start)))
-    }
-}
-
-/// SELECT * FROM name WHERE selection.
-fn select_all(name: ObjectName, selection: Option<Expr>, span: Span) -> Query {
-    let items = vec![SelectItem::Wildcard(name.span)];
-    let select = Select {
-        distinct: None,
-        items,
-        from: vec![From::Table { name, alias: None }],
-        selection,
-        group_by: None,
-        having: None,
-        windows: vec![],
-        qualify: None,
-        span,
-    };
-    Query {
-        ctes: vec![],
-        recursive: None,
-        body: SetExpr::Select(Box::new(select)),
-        order_by: vec![],
-        limit: None,
-        offset: None,
-        emit: None,
-        span,
+        let from = From::Table { name, alias: None };
+        Ok(Query::select_all(from, selection, self.since(start)))
     }
 }
