@@ -249,6 +249,24 @@ impl Batch {
         crate::delta::consolidate(batches)
     }
 
+    /// The live rows, each as often as its weight says; no selection and no weights remain. Rows of weight 0
+    /// vanish; a negative weight is the caller's mistake and counts as 0.
+    #[must_use]
+    pub fn expand_weights(self) -> Self {
+        let batch = self.compact();
+        let Some(weights) = &batch.weights else { return batch };
+        if weights.iter().all(|w| *w == 1) {
+            return Self { weights: None, ..batch };
+        }
+        debug_assert!(weights.iter().all(|w| *w >= 0));
+        let mut rows: Vec<u32> = Vec::with_capacity(batch.rows);
+        for (i, weight) in weights.iter().enumerate() {
+            let times = usize::try_from(*weight).unwrap_or(0);
+            rows.extend(std::iter::repeat_n(i as u32, times));
+        }
+        Self { weights: None, ..batch.take_rows(&rows) }
+    }
+
     /// Bytes of the buffers behind this batch (shared ones counted in full).
     pub fn memory_bytes(&self) -> usize {
         let weights = self.weights.as_ref().map_or(0, Buffer::block_bytes);

@@ -13,6 +13,7 @@ pub mod column;
 pub mod delta;
 pub mod error;
 pub mod state;
+pub mod table;
 
 pub use batch::Batch;
 pub use column::{
