@@ -4,7 +4,7 @@
 //! leaves an epoch depends on the change alone and not on how its rows were batched or in which order
 //! operators produced them.
 //! Invariant: consolidated rows are distinct, none has weight zero, and their order is that of
-//! [`Column::cmp_identity`] column by column, whatever the order of the input.
+//! [`crate::Column::cmp_identity`] column by column, whatever the order of the input.
 
 use std::cmp::Ordering;
 

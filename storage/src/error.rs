@@ -99,3 +99,25 @@ impl From<StorageError> for SqlError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Tier;
+
+    #[test]
+    fn refusals_name_the_owner_and_the_limit() {
+        let owner = Owner::new(7, 2, Tier::Pane);
+        let error = OutOfMemory { owner, limit: Limit::View, limit_bytes: 65_536 };
+        let sql = SqlError::from(StorageError::from(error));
+        assert_eq!(sql.state, SqlState::OUT_OF_MEMORY);
+        assert_eq!(
+            sql.message,
+            "out of memory: pane arena of view 7 operator 2 needs more than the memory budget of the view \
+             (65536 bytes)"
+        );
+        let corrupt = StorageError::Corrupt { what: "unknown tag of a value", offset: 3 };
+        assert_eq!(SqlError::from(corrupt.clone()).state, SqlState::INTERNAL);
+        assert_eq!(corrupt.to_string(), "corrupt data: unknown tag of a value at byte 3");
+    }
+}

@@ -36,7 +36,12 @@
 //! MIRIFLAGS="-Zmiri-strict-provenance" cargo +nightly miri test -p arena-tr-storage
 //! ```
 //!
-//! and under Valgrind: `valgrind --error-exitcode=1 target/debug/deps/arena_tr_storage-HASH`.
+//! and, where Miri is not at hand, under Valgrind:
+//!
+//! ```text
+//! valgrind --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
+//!     target/debug/deps/arena_tr_storage-HASH --test-threads=1
+//! ```
 //!
 //! Invariant: an address is meaningful to one arena only, and nothing with a destructor lives in one.
 
