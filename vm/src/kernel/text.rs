@@ -104,6 +104,17 @@ fn map_char(c: char, upper: bool) -> char {
     if more.is_none() { first.unwrap_or(c) } else { c }
 }
 
+/// Appends `s` in lower case.
+pub(super) fn lower_into(s: &str, out: &mut String) {
+    if s.is_ascii() {
+        let start = out.len();
+        out.push_str(s);
+        out[start..].make_ascii_lowercase();
+    } else {
+        out.extend(s.chars().map(|c| map_char(c, false)));
+    }
+}
+
 /// Appends `s` in upper or lower case.
 pub(super) fn change_case(s: &str, out: &mut TextOut, upper: bool) -> Result<(), SqlError> {
     // A character may need more bytes in the other case, never more than four.
