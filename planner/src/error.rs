@@ -32,6 +32,22 @@ impl PlanError {
         Self::from_sql(SqlError::unsupported(what), span)
     }
 
+    /// An error whose place comes later, with [`PlanError::at`].
+    pub fn of(state: SqlState, message: impl Into<String>) -> Self {
+        Self::new(state, message, None)
+    }
+
+    /// A construct that is not built; its place comes later, with [`PlanError::at`].
+    pub fn not_built(what: impl fmt::Display) -> Self {
+        Self::unsupported(what, None)
+    }
+
+    /// The same, placed at `span` unless it has a place already.
+    #[must_use]
+    pub fn at(self, span: impl Into<Option<Span>>) -> Self {
+        self.or_at(span.into())
+    }
+
     /// An error found while computing a constant, at the place of that constant.
     pub fn from_sql(error: SqlError, span: Option<Span>) -> Self {
         Self { state: error.state, message: error.message, span, hint: error.hint }
@@ -55,6 +71,12 @@ impl PlanError {
 impl From<SqlError> for PlanError {
     fn from(error: SqlError) -> Self {
         Self::from_sql(error, None)
+    }
+}
+
+impl From<PlanError> for SqlError {
+    fn from(error: PlanError) -> Self {
+        Self { state: error.state, message: error.message, hint: error.hint }
     }
 }
 

@@ -267,6 +267,8 @@ funcs! {
     ArrayReplace "array_replace";
     ArrayFill "array_fill";
     TrimArray "trim_array";
+    /// generate_series(from, to [, step]) of integers, NUMERIC or times, as an array: FROM unnests it.
+    GenerateSeries "generate_series";
     /// ROW(...).
     RowMake "row_make";
     /// (row).field: the position of the field, from 0, is a constant second argument.

@@ -162,6 +162,9 @@ pub(super) static OPERATORS: &[Signature] = &[
     sig(RowMake, "", &[Any], Record).sees_null().repeats(),
     sig(RowMake, "", &[], Record).sees_null(),
     sig(RowField, "", &[Record, Int4], Any),
+    sig(GenerateSeries, "", &[Element, Element], ElementList).fails(),
+    sig(GenerateSeries, "", &[Element, Element, Element], ElementList).fails(),
+    sig(GenerateSeries, "", &[Element, Element, Interval], ElementList).fails(),
     sig(WindowStart, "", &[Timestamp, Int8, Int8], Timestamp).fails(),
     sig(WindowStart, "", &[TimestampTz, Int8, Int8], TimestampTz).fails(),
 ];

@@ -1,0 +1,101 @@
+//! Constants as written to values.
+//!
+//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it; a string has no type yet.
+
+use arena_tr_parser::Span;
+use arena_tr_parser::ast::Literal;
+use arena_tr_types::{DataType, Value};
+
+use crate::error::PlanError;
+use crate::logical::{Expr, ExprKind};
+
+use super::Binder;
+
+impl Binder<'_> {
+    /// The expression of a literal.
+    pub(crate) fn bind_literal(
+        &mut self,
+        literal: &Literal,
+        span: Span,
+    ) -> Result<Expr, PlanError> {
+        let (value, ty) = match literal {
+            Literal::Null => (Value::Null, DataType::Unknown),
+            Literal::Bool(b) => (Value::Bool(*b), DataType::Bool),
+            Literal::Number(text) => number(text).map_err(|e| e.at(self.place(span)))?,
+            Literal::String(text) => (Value::Text(text.as_str().into()), DataType::Unknown),
+            Literal::Bytes(bytes) => (Value::Bytea(bytes.as_slice().into()), DataType::Bytea),
+            Literal::Interval { value, leading, last } => {
+                let value = interval(value, leading.as_deref(), last.as_deref())
+                    .map_err(|e| e.at(self.place(span)))?;
+                (value, DataType::Interval)
+            }
+        };
+        let nullable = value.is_null();
+        Ok(Expr { kind: ExprKind::Literal(value), ty, nullable, span: self.place(span) })
+    }
+}
+
+/// The value of a number as written, and its type.
+pub(crate) fn number(text: &str) -> Result<(Value, DataType), PlanError> {
+    let digits = text.replace('_', "");
+    let integer = radix(&digits).unwrap_or_else(|| digits.parse::<i64>().ok());
+    Ok(match integer {
+        Some(n) => match i32::try_from(n) {
+            Ok(n) => (Value::Int4(n), DataType::Int4),
+            Err(_) => (Value::Int8(n), DataType::Int8),
+        },
+        None => {
+            let ty = DataType::Numeric(None);
+            (Value::parse(&digits, &ty)?, ty)
+        }
+    })
+}
+
+/// `0x1F`, `0o17`, `0b11`: the outer `None` says that it is none of these.
+fn radix(text: &str) -> Option<Option<i64>> {
+    let (prefix, radix) = match text.get(..2)? {
+        "0x" | "0X" => (2, 16),
+        "0o" | "0O" => (2, 8),
+        "0b" | "0B" => (2, 2),
+        _ => return None,
+    };
+    Some(i64::from_str_radix(text.get(prefix..)?, radix).ok())
+}
+
+/// INTERVAL 'value' leading TO last: the units give a bare number its meaning and cut finer fields off.
+fn interval(value: &str, leading: Option<&str>, last: Option<&str>) -> Result<Value, PlanError> {
+    let ty = DataType::Interval;
+    let Some(unit) = last.or(leading) else { return Ok(Value::parse(value, &ty)?) };
+    let unit = unit.trim_end_matches('s');
+    let trimmed = value.trim();
+    let bare = trimmed.trim_start_matches(['+', '-']);
+    let is_number = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let text = if is_number {
+        format!("{trimmed} {unit}")
+    } else if leading.is_some_and(|l| l.starts_with("minute")) && bare.matches(':').count() == 1 {
+        // MINUTE TO SECOND: the first field is minutes, not hours.
+        let sign = if trimmed.starts_with('-') { "-" } else { "" };
+        format!("{sign}00:{bare}")
+    } else {
+        trimmed.to_owned()
+    };
+    let value = Value::parse(&text, &ty)?;
+    Ok(match value {
+        Value::Interval(i) => Value::Interval(cut(i, unit)),
+        other => other,
+    })
+}
+
+/// Drops what is finer than the unit.
+fn cut(mut i: arena_tr_types::Interval, unit: &str) -> arena_tr_types::Interval {
+    const HOUR: i64 = 3_600_000_000;
+    match unit {
+        "year" => (i.months, i.days, i.micros) = (i.months / 12 * 12, 0, 0),
+        "month" => (i.days, i.micros) = (0, 0),
+        "day" => i.micros = 0,
+        "hour" => i.micros -= i.micros % HOUR,
+        "minute" => i.micros -= i.micros % (HOUR / 60),
+        _ => {}
+    }
+    i
+}
