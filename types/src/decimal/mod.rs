@@ -8,6 +8,7 @@
 
 mod arith;
 mod convert;
+mod fixed;
 mod math;
 #[cfg(test)]
 mod tests;
