@@ -12,6 +12,7 @@ mod dialect;
 pub mod error;
 pub mod limits;
 mod lower;
+pub mod scan;
 pub mod span;
 mod statement;
 

@@ -78,6 +78,15 @@ impl<'a> Source<'a> {
                 newline_before |= space.to_string().contains('\n');
                 continue;
             }
+            if is_junk(&tokens, &token, start) {
+                let whole = Span::new(
+                    tokens.last().map_or(start, |t| byte_of(t.span.start).unwrap_or(start)),
+                    end,
+                );
+                let junk = &text[whole.start as usize..end];
+                let message = format!("trailing junk after numeric literal at or near \"{junk}\"");
+                return Err(ParseError::syntax(whole, message));
+            }
             let span = LibSpan { start: location(start), end: location(end) };
             push(&mut tokens, TokenWithSpan { token, span }, newline_before);
             newline_before = false;
@@ -194,6 +203,16 @@ fn push(tokens: &mut Vec<TokenWithSpan>, next: TokenWithSpan, newline_before: bo
         other => other,
     };
     tokens.push(TokenWithSpan { token, span: next.span });
+}
+
+/// Whether a name stands directly behind a number, as in `12abc`.
+fn is_junk(tokens: &[TokenWithSpan], next: &Token, start: usize) -> bool {
+    let Some(last) = tokens.last() else { return false };
+    let touching = byte_of(last.span.end) == Some(start);
+    matches!(last.token, Token::Number(_, true))
+        || (touching
+            && matches!(last.token, Token::Number(..))
+            && matches!(next, Token::Word(w) if w.quote_style.is_none()))
 }
 
 /// Partners of brackets; a bracket without one has `NONE`.

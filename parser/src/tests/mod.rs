@@ -1,4 +1,4 @@
 //! Tests of the whole crate, over a corpus of statements.
 
 mod corpus;
-mod support;
+pub(crate) mod support;

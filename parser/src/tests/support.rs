@@ -74,3 +74,6 @@ fn read(root: &Path, file: &Path) -> Vec<Record> {
     }
     records
 }
+
+/// Statements that use every form of the grammar at least once.
+pub(crate) const STATEMENTS: &[&str] = &["SELECT 1"];
