@@ -1,0 +1,5 @@
+//! Distinct: each row once.
+
+/// Distinct rows.
+#[derive(Debug)]
+pub struct Distinct {}

@@ -1,0 +1,5 @@
+//! Constant rows of the first epoch.
+
+/// Constant rows.
+#[derive(Debug)]
+pub struct Once {}

@@ -1,0 +1,5 @@
+//! Window functions.
+
+/// Window functions over partitions.
+#[derive(Debug)]
+pub struct Over {}

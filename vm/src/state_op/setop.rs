@@ -1,0 +1,5 @@
+//! INTERSECT and EXCEPT by counts.
+
+/// Set operation.
+#[derive(Debug)]
+pub struct SetOp {}

@@ -1,0 +1,5 @@
+//! A scalar subquery: exactly one row.
+
+/// Exactly one row.
+#[derive(Debug)]
+pub struct SingleRow {}

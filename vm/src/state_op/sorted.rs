@@ -1,0 +1,330 @@
+//! Rows kept in order, in many sets: what TopN, window functions, sessions and held rows are made of.
+//!
+//! A row of state holds all input columns and the words of its owner. Sets are ordered by sort keys, then
+//! by all columns until only identical rows are equal, so the order of complete ties does not depend on
+//! arrival, and a retraction finds exactly the row that it takes back (`1.0` is not `1.00`). Identical
+//! rows are one element with a weight.
+//!
+//! Invariant: an element in a set has a weight other than 0; elements of a set are distinct.
+
+use std::cmp::Ordering;
+use std::ops::ControlFlow;
+
+use arena_tr_planner::physical::SortKey;
+use arena_tr_storage::OutOfMemory;
+use arena_tr_storage::arena::Addr;
+use arena_tr_storage::column::Column;
+use arena_tr_storage::state::row::{add_weight, weight};
+use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout, cell, row};
+use arena_tr_types::{DataType, Field};
+
+use super::StateContext;
+
+/// Ordered sets of rows.
+#[derive(Debug)]
+pub(crate) struct SortedRows {
+    layout: RowLayout,
+    order: Vec<SortKey>,
+    heap: Heap,
+    sets: OrderedSets,
+}
+
+/// What adding a row did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Added {
+    /// The element.
+    pub(crate) addr: Addr,
+    /// Its weight before.
+    pub(crate) before: i64,
+    /// Its weight now; at 0 it is no longer in the set, and the caller's to free.
+    pub(crate) after: i64,
+}
+
+impl SortedRows {
+    /// No rows of these fields, with `state_words` words of the owner behind each.
+    pub(crate) fn new(
+        cx: &StateContext,
+        input: &[Field],
+        order: &[SortKey],
+        state_words: usize,
+    ) -> Self {
+        let types: Vec<&DataType> = input.iter().map(|f| &f.data_type).collect();
+        Self {
+            layout: RowLayout::new(types, state_words),
+            order: order.to_vec(),
+            heap: Heap::new(&cx.pool, cx.owner),
+            sets: OrderedSets::new(&cx.pool, cx.owner),
+        }
+    }
+
+    /// Where the words lie.
+    pub(crate) fn layout(&self) -> &RowLayout {
+        &self.layout
+    }
+
+    /// Where the rows are.
+    pub(crate) fn heap(&self) -> &Heap {
+        &self.heap
+    }
+
+    /// Bytes of chunks held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.heap.held_bytes() + self.sets.held_bytes()
+    }
+
+    /// The words of a row.
+    #[inline]
+    pub(crate) fn row(&self, addr: Addr) -> &[u64] {
+        self.heap.words(addr, self.layout.words())
+    }
+
+    /// The owner's word number `n` of a row.
+    #[inline]
+    pub(crate) fn word(&self, addr: Addr, n: usize) -> u64 {
+        self.heap.word(addr.offset(self.layout.state() + n))
+    }
+
+    /// Sets the owner's word number `n` of a row.
+    #[inline]
+    pub(crate) fn set_word(&mut self, addr: Addr, n: usize, word: u64) {
+        self.heap.set_word(addr.offset(self.layout.state() + n), word);
+    }
+
+    /// The weight of a row.
+    #[inline]
+    pub(crate) fn weight(&self, addr: Addr) -> i64 {
+        weight(self.heap.word(addr))
+    }
+
+    /// Changes the weight of a row in a set, which must not become 0.
+    pub(crate) fn add_weight(&mut self, addr: Addr, by: i64) {
+        let header = self.heap.word(addr);
+        self.heap.set_word(addr, add_weight(header, by));
+    }
+
+    /// A column of these rows.
+    pub(crate) fn gather(&self, field: usize, addrs: &[Addr]) -> Column {
+        let rows = HeapRows { heap: &self.heap, addrs, words: self.layout.words() };
+        self.layout.gather(field, &rows, &self.heap)
+    }
+
+    /// The order of two rows by the sort keys: equal for peers.
+    pub(crate) fn cmp_keys(&self, a: Addr, b: Addr) -> Ordering {
+        let (a, b) = (self.row(a), self.row(b));
+        self.order.iter().map(|key| self.cmp_key(key, a, b)).find(|o| o.is_ne()).into()
+    }
+
+    fn cmp_key(&self, key: &SortKey, a: &[u64], b: &[u64]) -> Ordering {
+        let nulls = (self.layout.is_null(a, key.column), self.layout.is_null(b, key.column));
+        placed(key, nulls, || self.layout.cmp_field(a, b, key.column, &self.heap))
+    }
+
+    /// The order of two rows; equal for identical ones.
+    pub(crate) fn cmp_rows(&self, a: Addr, b: Addr) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        let keys = self.cmp_keys(a, b);
+        if keys.is_ne() {
+            return keys;
+        }
+        let (a, b) = (self.row(a), self.row(b));
+        (0..self.layout.n_fields())
+            .map(|field| self.cmp_identity(field, a, b))
+            .find(|o| o.is_ne())
+            .into()
+    }
+
+    /// The order of a field, NULL last, refined until only identical cells are equal.
+    fn cmp_identity(&self, field: usize, a: &[u64], b: &[u64]) -> Ordering {
+        let key = SortKey { column: field, desc: false, nulls_first: false };
+        let order = self.cmp_key(&key, a, b);
+        let kind = self.layout.cells()[field];
+        if order.is_ne() || kind.is_exact() || kind == Cell::Bytes {
+            return order;
+        }
+        let (a, b) = (self.layout.cell(a, field), self.layout.cell(b, field));
+        if !kind.is_str() {
+            return a.cmp(b);
+        }
+        self.heap.with_bytes(a, |a| self.heap.with_bytes(b, |b| a.cmp(b)))
+    }
+
+    /// The order of row `i` of a batch against a row by the sort keys.
+    pub(crate) fn cmp_batch_keys(&self, columns: &[Column], i: usize, addr: Addr) -> Ordering {
+        let words = self.row(addr);
+        self.order.iter().map(|key| self.cmp_batch_key(key, columns, i, words)).find(|o| o.is_ne()).into()
+    }
+
+    fn cmp_batch_key(
+        &self,
+        key: &SortKey,
+        columns: &[Column],
+        i: usize,
+        words: &[u64],
+    ) -> Ordering {
+        let (field, column) = (key.column, &columns[key.column]);
+        let nulls = (column.is_null(i), self.layout.is_null(words, field));
+        placed(key, nulls, || {
+            let kind = self.layout.cells()[field];
+            let held = self.layout.cell(words, field);
+            match column {
+                Column::Str(c) => {
+                    self.heap.with_bytes(held, |held| cell::cmp_bytes(kind, c.get(i), held))
+                }
+                _ => cell::cmp_fixed(kind, &row::load_fixed(column, i), held),
+            }
+        })
+    }
+
+    /// The order of row `i` of a batch against a row; equal for identical ones.
+    pub(crate) fn cmp_batch(&self, columns: &[Column], i: usize, addr: Addr) -> Ordering {
+        let keys = self.cmp_batch_keys(columns, i, addr);
+        if keys.is_ne() {
+            return keys;
+        }
+        let words = self.row(addr);
+        (0..self.layout.n_fields())
+            .map(|field| self.cmp_batch_identity(field, columns, i, words))
+            .find(|o| o.is_ne())
+            .into()
+    }
+
+    fn cmp_batch_identity(
+        &self,
+        field: usize,
+        columns: &[Column],
+        i: usize,
+        words: &[u64],
+    ) -> Ordering {
+        let key = SortKey { column: field, desc: false, nulls_first: false };
+        let order = self.cmp_batch_key(&key, columns, i, words);
+        let kind = self.layout.cells()[field];
+        if order.is_ne() || kind.is_exact() || kind == Cell::Bytes {
+            return order;
+        }
+        let (column, held) = (&columns[field], self.layout.cell(words, field));
+        if column.is_null(i) {
+            return Ordering::Equal;
+        }
+        match column {
+            Column::Str(c) => self.heap.with_bytes(held, |held| c.get(i).cmp(held)),
+            _ => row::load_fixed(column, i)[..held.len()].cmp(held),
+        }
+    }
+
+    /// The element identical to row `i` of a batch.
+    pub(crate) fn find(&self, root: u64, columns: &[Column], i: usize) -> Option<Addr> {
+        self.sets.find(root, |addr| self.cmp_batch(columns, i, addr))
+    }
+
+    /// Packs row `i` of a batch, with this weight and zeros for the owner's words; it is in no set yet.
+    pub(crate) fn pack(
+        &mut self,
+        columns: &[Column],
+        i: usize,
+        weight: i64,
+    ) -> Result<Addr, OutOfMemory> {
+        let addr = self.heap.alloc_zeroed(self.layout.words())?;
+        for (field, column) in columns.iter().enumerate() {
+            self.layout.store(addr, field, column, i, &mut self.heap)?;
+        }
+        self.add_weight(addr, weight);
+        Ok(addr)
+    }
+
+    /// Puts a row into a set that has none identical to it.
+    pub(crate) fn insert(&mut self, root: &mut u64, addr: Addr) -> Result<(), OutOfMemory> {
+        let mut sets = std::mem::replace(&mut self.sets, OrderedSets::detached());
+        let done = sets.insert(root, addr, |other| self.cmp_rows(addr, other));
+        self.sets = sets;
+        done
+    }
+
+    /// Takes a row out of a set; it is the caller's to free.
+    pub(crate) fn remove(&mut self, root: &mut u64, addr: Addr) {
+        let mut sets = std::mem::replace(&mut self.sets, OrderedSets::detached());
+        sets.remove(root, |other| self.cmp_rows(addr, other));
+        self.sets = sets;
+    }
+
+    /// Adds row `i` of a batch with this weight to a set.
+    pub(crate) fn add(
+        &mut self,
+        root: &mut u64,
+        columns: &[Column],
+        i: usize,
+        weight: i64,
+    ) -> Result<Added, OutOfMemory> {
+        let Some(addr) = self.find(*root, columns, i) else {
+            let addr = self.pack(columns, i, weight)?;
+            self.insert(root, addr)?;
+            return Ok(Added { addr, before: 0, after: weight });
+        };
+        let before = self.weight(addr);
+        self.add_weight(addr, weight);
+        if before + weight == 0 {
+            self.remove(root, addr);
+        }
+        Ok(Added { addr, before, after: before + weight })
+    }
+
+    /// Frees a row that is in no set.
+    pub(crate) fn release(&mut self, addr: Addr) {
+        self.layout.release(addr, &mut self.heap);
+    }
+
+    /// The first element of a set.
+    pub(crate) fn first(&self, root: u64) -> Option<Addr> {
+        self.sets.first(root)
+    }
+
+    /// The last element of a set.
+    pub(crate) fn last(&self, root: u64) -> Option<Addr> {
+        self.sets.last(root)
+    }
+
+    /// Calls `visit` for the elements of a set in order until it breaks.
+    pub(crate) fn for_each(&self, root: u64, visit: impl FnMut(Addr) -> ControlFlow<()>) {
+        self.sets.for_each(root, visit);
+    }
+
+    /// Calls `visit` for the elements from the first for which `before` does not hold, until it breaks.
+    pub(crate) fn for_each_from(
+        &self,
+        root: u64,
+        before: impl Fn(Addr) -> bool,
+        visit: impl FnMut(Addr) -> ControlFlow<()>,
+    ) {
+        self.sets.for_each_from(root, before, visit);
+    }
+
+    /// The elements of a set in order.
+    pub(crate) fn elements(&self, root: u64, out: &mut Vec<Addr>) {
+        self.sets.for_each(root, |addr| {
+            out.push(addr);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Frees a set and its rows.
+    pub(crate) fn free(&mut self, root: &mut u64) {
+        let mut rows = Vec::new();
+        self.elements(*root, &mut rows);
+        rows.into_iter().for_each(|addr| self.release(addr));
+        self.sets.free(root);
+    }
+}
+
+/// The order of two values of which some may be NULL, by a sort key.
+#[inline]
+fn placed(key: &SortKey, nulls: (bool, bool), cmp: impl FnOnce() -> Ordering) -> Ordering {
+    match nulls {
+        (true, true) => Ordering::Equal,
+        (a_null, b_null) if a_null || b_null => {
+            if a_null == key.nulls_first { Ordering::Less } else { Ordering::Greater }
+        }
+        _ if key.desc => cmp().reverse(),
+        _ => cmp(),
+    }
+}

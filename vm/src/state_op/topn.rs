@@ -1,0 +1,5 @@
+//! TopN: the best rows of each partition.
+
+/// Best rows of each partition.
+#[derive(Debug)]
+pub struct TopN {}
