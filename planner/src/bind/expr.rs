@@ -90,6 +90,17 @@ impl Binder<'_> {
             return Err(error.at(self.place(span)));
         }
         let index = number as usize - 1;
+        if let Some(value) = self.options.param_values.get(index) {
+            // A known text is like a literal in quotes: it takes the type of its context.
+            let declared = self.options.param_types.get(index).cloned();
+            let ty = match value {
+                Value::Null | Value::Text(_) => DataType::Unknown,
+                other => declared.unwrap_or_else(|| other.data_type()),
+            };
+            let nullable = value.is_null();
+            let kind = ExprKind::Literal(value.clone());
+            return Ok(Expr { kind, ty, nullable, span: self.place(span) });
+        }
         let ty = self.type_parameter(index, &DataType::Unknown);
         Ok(Expr { kind: ExprKind::Param(index), ty, nullable: true, span: self.place(span) })
     }

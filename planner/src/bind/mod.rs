@@ -10,7 +10,9 @@ mod build;
 mod call;
 mod coerce;
 mod constant;
+mod ddl;
 mod decorrelate;
+mod dml;
 mod expr;
 mod from;
 mod function;
@@ -33,6 +35,11 @@ mod window;
 use arena_tr_parser::Span;
 use arena_tr_parser::ast;
 use arena_tr_types::{DataType, Schema, SqlState, Value};
+
+pub use ddl::{BoundRelation, BoundView, BoundWatermark, bind_relation, bind_view};
+pub use dml::{
+    BoundDelete, BoundInsert, BoundUpdate, Returning, bind_delete, bind_insert, bind_update,
+};
 
 use crate::catalog::Catalog;
 use crate::error::PlanError;
