@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use arena_tr_storage::column::nested;
 use arena_tr_storage::{Bitmap, StrColumn, View};
+use arena_tr_types::value::{cmp_f32, cmp_f64};
 use arena_tr_types::{DataType, Decimal, Func, Interval, Value};
 
 use super::call::{Arg, Call, Cell, Values};
 use super::logic::push_selected;
+use super::row::Row;
 use super::{Filter, Kernel};
 
 /// Fills one byte per row: 1 where the comparison holds.
@@ -167,6 +169,34 @@ pub(super) fn cmp_values(a: &[u8], b: &[u8], ty: &DataType) -> Ordering {
         _ => nested::decode(bytes).unwrap_or(Value::Null),
     };
     if a == b { Ordering::Equal } else { value(a).cmp_sql(&value(b)) }
+}
+
+/// Orders two arguments (neither NULL) of one row.
+pub(super) type RowOrder = fn(Row<'_>, usize, usize) -> Ordering;
+
+/// The order of values of this type, argument against argument.
+pub(super) fn row_order(ty: &DataType) -> RowOrder {
+    match ty {
+        DataType::Bool => |r, a, b| r.bool(a).cmp(&r.bool(b)),
+        DataType::Int2 => |r, a, b| r.get::<i16>(a).cmp(&r.get(b)),
+        DataType::Int4 | DataType::Date => |r, a, b| r.i32(a).cmp(&r.i32(b)),
+        DataType::Int8 | DataType::Time | DataType::Timestamp | DataType::TimestampTz => {
+            |r, a, b| r.i64(a).cmp(&r.i64(b))
+        }
+        DataType::Float4 => |r, a, b| cmp_f32(r.get(a), r.get(b)),
+        DataType::Float8 => |r, a, b| cmp_f64(r.f64(a), r.f64(b)),
+        DataType::Numeric(_) => |r, a, b| cmp_decimal(r.decimal(a), r.decimal(b)),
+        DataType::Interval => |r, a, b| r.interval(a).cmp_sql(r.interval(b)),
+        DataType::Uuid => {
+            |r, a, b| r.get::<i128>(a).cast_unsigned().cmp(&r.get::<i128>(b).cast_unsigned())
+        }
+        DataType::Jsonb => |r, a, b| cmp_values(r.bytes(a), r.bytes(b), &DataType::Jsonb),
+        DataType::List(_) | DataType::Struct(_) => {
+            |r, a, b| cmp_values(r.bytes(a), r.bytes(b), &DataType::Unknown)
+        }
+        DataType::Char(_) => |r, a, b| trim_blanks(r.bytes(a)).cmp(trim_blanks(r.bytes(b))),
+        _ => |r, a, b| r.bytes(a).cmp(r.bytes(b)),
+    }
 }
 
 /// A dense loop over fixed-width values.

@@ -31,6 +31,13 @@ mod nested;
 mod regex;
 mod regex_syntax;
 mod like;
+mod fixed_point;
+mod numeric_math;
+mod math;
+mod misc;
+mod degrees;
+mod bucket;
+mod format;
 mod print;
 pub mod row;
 mod text;
@@ -107,12 +114,15 @@ impl fmt::Debug for Filter {
 pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> {
     operator(func, args)
         .or_else(|| time::resolve(func, args))
+        .or_else(|| json::resolve(func, args))
+        .or_else(|| nested::resolve(func, args, ret))
         .or_else(|| text::resolve(func, args))
+        .or_else(|| like::resolve(func, args))
+        .or_else(|| regex::resolve(func, args))
         .or_else(|| encode::resolve(func, args))
-        .or_else(|| {
-            let _ = ret;
-            None
-        })
+        .or_else(|| format::resolve(func, args))
+        .or_else(|| math::resolve(func, args))
+        .or_else(|| misc::resolve(func, args))
 }
 
 /// Operators on values of one type, and their date and time forms.

@@ -13,7 +13,7 @@ use arena_tr_types::{DataType, Func, SqlError, SqlState, Value};
 use super::Kernel;
 use super::out::TextOut;
 use super::print;
-use super::row::{Row, RowResult, fixed, fixed_lenient, fixed_opt, text_lenient, text_opt, values, values_lenient};
+use super::row::{Row, RowResult, fixed, fixed_lenient, fixed_opt, text_lenient, text_opt, values};
 
 /// The kernel of a function of arrays or rows.
 pub(super) fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> {
@@ -439,11 +439,6 @@ fn to_text(func: Func, args: &[DataType]) -> Option<Kernel> {
         }
         _ => return None,
     })
-}
-
-/// A value that a lenient function of any types may return as it is.
-pub(super) fn pick(ret: &DataType, f: impl Fn(Row<'_>) -> Value + Send + Sync + 'static) -> Kernel {
-    values_lenient(ret, move |r| Ok(f(r)))
 }
 
 #[cfg(test)]

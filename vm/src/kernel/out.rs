@@ -157,6 +157,11 @@ impl TextOut {
         &mut self.heap[start..]
     }
 
+    /// Drops what was written behind the first `n` bytes of the string being written.
+    pub fn cut(&mut self, n: usize) {
+        self.heap.truncate(self.start + n);
+    }
+
     /// Drops what was written since the last row.
     pub fn discard(&mut self) {
         self.heap.truncate(self.start);

@@ -15,13 +15,13 @@ pub(super) struct Options {
     /// `g`: all matches.
     pub(super) global: bool,
     /// `.` and `[^...]` do not match a newline (`n`, `p`).
-    newline_stops: bool,
+    pub(super) newline_stops: bool,
     /// `^` and `$` match at lines (`n`, `w`).
-    line_anchors: bool,
+    pub(super) line_anchors: bool,
     /// `x`: white space and comments are ignored.
-    expanded: bool,
+    pub(super) expanded: bool,
     /// `q`: the pattern is a plain string.
-    literal: bool,
+    pub(super) literal: bool,
 }
 
 impl Options {
