@@ -1,8 +1,8 @@
 //! SQL data types and the physical types that carry them.
 //!
-//! A [`DataType`] is what the user declared; a [`PhysicalType`] is how a column or a register holds it.
-//! Several data types share a physical type (TIMESTAMP and BIGINT are both 64-bit integers), so kernels
-//! are written once per physical type.
+//! A [`DataType`] is what the user declared; a [`PhysicalType`] is how a column or a register holds
+//! it. Several data types share a physical type (TIMESTAMP and BIGINT are both 64-bit integers), so
+//! kernels are written once per physical type.
 //! Invariant: `DataType::physical` is total, and equal data types have equal physical types.
 
 use std::fmt;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::schema::Field;
 
-/// A SQL type. `Display` gives PostgreSQL's spelling (`character varying(3)`, `timestamp without time zone`).
+/// A SQL type. `Display` gives PostgreSQL's spelling (`character varying(3)`, `timestamp without
+/// time zone`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataType {
@@ -73,7 +74,8 @@ pub enum PhysicalType {
     F32,
     /// 64-bit float.
     F64,
-    /// [`crate::Decimal`], 24 bytes: mantissa, scale and class, because each NUMERIC keeps its own scale.
+    /// [`crate::Decimal`], 24 bytes: mantissa, scale and class, because each NUMERIC keeps its own
+    /// scale.
     Decimal,
     /// 128 bits: [`crate::Interval`] and UUID.
     I128,

@@ -1,7 +1,8 @@
 //! Errors that carry a SQLSTATE.
 //!
 //! One code per meaning, PostgreSQL's where PostgreSQL has one, so that a client can branch on it.
-//! Invariant: a message never ends in a period, names the offending value and never blames the user.
+//! Invariant: a message never ends in a period, names the offending value and never blames the
+//! user.
 
 use std::fmt;
 

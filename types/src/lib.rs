@@ -1,10 +1,11 @@
 //! The vocabulary of Arena-TR: what a value is, before anyone stores, parses or computes it.
 //!
 //! Every crate speaks these words; this one imports none of ours. Reading order: [`data_type`] and
-//! [`value`] say what a cell may hold, [`decimal`], [`time`] and [`json`] give the three kinds of value
-//! that need arithmetic or text forms of their own, [`schema`] names columns, [`function`] lists every
-//! built-in function and aggregate with its signature, [`error`] carries SQLSTATE codes, [`id`] and
-//! [`limits`] keep bare integers out of interfaces.
+//! [`value`] say what a cell may hold, [`decimal`], [`time`] and [`json`] give the three kinds of
+//! value that need arithmetic or text forms of their own, [`text`] reads and prints all of them,
+//! [`schema`] names columns, [`function`] lists every built-in function and aggregate with its
+//! signature, [`error`] carries SQLSTATE codes, [`id`] and [`limits`] keep bare integers out of
+//! interfaces.
 //!
 //! **Invariant:** it knows no memory layout, no SQL text and no IO.
 #![forbid(unsafe_code)]

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a limit is a constant here, never a literal in code.
 
-/// Most rows in one batch that a program works on. A power of two so that three live 8-byte vectors fit
-/// a 32 KiB first-level cache.
+/// Most rows in one batch that a program works on. A power of two so that three live 8-byte vectors
+/// fit a 32 KiB first-level cache.
 pub const BATCH_ROWS: usize = 1024;
 /// Longest statement text, in bytes.
 pub const STATEMENT_BYTES: usize = 4 << 20;

@@ -1,7 +1,7 @@
 //! Named, typed columns.
 //!
-//! A schema is the shape of a relation or of a batch: what the binder resolves names against and what a
-//! result prints as its header.
+//! A schema is the shape of a relation or of a batch: what the binder resolves names against and
+//! what a result prints as its header.
 //! Invariant: the order of fields is the order of columns everywhere.
 
 use std::sync::Arc;
@@ -34,6 +34,11 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The types of the columns, in order.
+    pub fn types(&self) -> Vec<DataType> {
+        self.fields.iter().map(|f| f.data_type.clone()).collect()
+    }
+
     /// A schema of these fields.
     pub fn new(fields: impl Into<Arc<[Field]>>) -> Self {
         Self { fields: fields.into() }

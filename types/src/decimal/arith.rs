@@ -1,8 +1,10 @@
 //! Addition, subtraction, multiplication, division and remainder with PostgreSQL's result scales.
 //!
-//! Sums take the larger scale, products the sum of scales, quotients at least 16 significant digits. The fast
-//! paths need both mantissas in 64 bits, which is nearly every value met in practice.
-//! Invariant: a result is exact, or correctly rounded half away from zero at its scale (quotients), or an error.
+//! Sums take the larger scale, products the sum of scales, quotients at least 16 significant
+//! digits. The fast paths need both mantissas in 64 bits, which is nearly every value met in
+//! practice.
+//! Invariant: a result is exact, or correctly rounded half away from zero at its scale (quotients),
+//! or an error.
 
 use super::wide::Wide;
 use super::{Class, Decimal, DecimalError, DecimalResult, POW10, SCALE_MAX, n_digits, scale_up};
@@ -99,8 +101,8 @@ impl Decimal {
         Self::from_magnitude(magnitude, self.signum() * rhs.signum(), 0)
     }
 
-    /// `self / rhs` (both finite, `rhs` not zero) with `scale` digits after the point, rounded half away
-    /// from zero. Averages use it with a scale of their own.
+    /// `self / rhs` (both finite, `rhs` not zero) with `scale` digits after the point, rounded half
+    /// away from zero. Averages use it with a scale of their own.
     pub fn div_at(self, rhs: Self, scale: u32) -> DecimalResult {
         let (a, b) = (self.mantissa().unsigned_abs(), rhs.mantissa().unsigned_abs());
         if a == 0 {
@@ -124,8 +126,9 @@ impl Decimal {
         Self::from_magnitude(quotient + u128::from(up), sign, scale)
     }
 
-    /// The scale that PostgreSQL gives to `self / rhs` (both finite): at least 16 significant digits, not less
-    /// than either scale. It estimates the quotient's weight from the leading groups of four digits.
+    /// The scale that PostgreSQL gives to `self / rhs` (both finite): at least 16 significant
+    /// digits, not less than either scale. It estimates the quotient's weight from the leading
+    /// groups of four digits.
     pub fn quotient_scale(self, rhs: Self) -> u32 {
         let (weight1, first1) = self.leading_group();
         let (weight2, first2) = rhs.leading_group();
@@ -228,7 +231,8 @@ pub(super) fn pow10(exponent: u32) -> Option<u128> {
     POW10.get(exponent as usize).map(|p| *p as u128)
 }
 
-/// `a * 10^exponent` if it has at most 76 digits; a quotient by a mantissa of anything longer has too many.
+/// `a * 10^exponent` if it has at most 76 digits; a quotient by a mantissa of anything longer has
+/// too many.
 pub(super) fn scaled_wide(a: u128, exponent: u32) -> Option<Wide> {
     if a == 0 {
         return Some(Wide::product(0, 0));

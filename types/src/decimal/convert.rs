@@ -1,6 +1,7 @@
 //! Rounding, declared precision, and the way to and from integers and floats.
 //!
-//! Invariant: rounding is half away from zero, as PostgreSQL rounds NUMERIC; only floats round half to even.
+//! Invariant: rounding is half away from zero, as PostgreSQL rounds NUMERIC; only floats round half
+//! to even.
 
 use super::{
     Class, Decimal, DecimalError, DecimalResult, MANTISSA_END, POW10, scale_down, scale_up,
@@ -104,7 +105,8 @@ impl Decimal {
         i64::try_from(self.to_i128()?).ok()
     }
 
-    /// Rounded to `places` digits after the point (before it when negative) and shown with that many.
+    /// Rounded to `places` digits after the point (before it when negative) and shown with that
+    /// many.
     pub fn round(self, places: i32) -> DecimalResult {
         self.at_places(places, scale_down)
     }
@@ -143,8 +145,8 @@ impl Decimal {
         Ok(self.negate().ceil()?.negate())
     }
 
-    /// As a value of `NUMERIC(precision, scale)`: rounded to the scale, an error 22003 if it then has more
-    /// digits before the point than declared.
+    /// As a value of `NUMERIC(precision, scale)`: rounded to the scale, an error 22003 if it then
+    /// has more digits before the point than declared.
     pub fn to_declared(self, precision: u8, scale: u8) -> Result<Self, SqlError> {
         let rounded = match self.class() {
             Class::NaN => return Ok(self),
@@ -168,7 +170,8 @@ impl Decimal {
         let whole = i32::from(precision) - i32::from(scale);
         let bound = if whole == 0 { "1".to_owned() } else { format!("10^{whole}") };
         format!(
-            "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}"
+            "A field with precision {precision}, scale {scale} must round to an absolute value \
+             less than {bound}"
         )
     }
 

@@ -1,14 +1,15 @@
 //! NUMERIC: exact decimals that keep their own scale, as PostgreSQL's do.
 //!
-//! A value is a 128-bit mantissa and a count of digits after the point, so `1.0` and `1.00` are equal but
-//! print differently. [`arith`] computes with PostgreSQL's result scales, [`convert`] rounds and meets the
-//! other number types, [`text`] reads and prints, [`math`] has roots, logarithms and powers. Failures are a
-//! [`DecimalError`] of one byte, so that loops over rows do not carry strings.
-//! Invariant: for a finite value `|mantissa| < 10^38` and `scale <= 1000`; for the others both are zero.
+//! A value is a 128-bit mantissa and a count of digits after the point, so `1.0` and `1.00` are
+//! equal but print differently. `arith` computes with PostgreSQL's result scales, `convert`
+//! rounds and meets the other number types, `text` reads and prints, `math` has roots and
+//! divisors. Failures are a [`DecimalError`] of one byte, so that loops over rows do
+//! not carry strings.
+//! Invariant: for a finite value `|mantissa| < 10^38` and `scale <= 1000`; for the others both are
+//! zero.
 
 mod arith;
 mod convert;
-mod fixed;
 mod math;
 #[cfg(test)]
 mod tests;
@@ -231,8 +232,8 @@ impl Decimal {
         if self.hi == (self.lo as i64) >> 63 { Some(self.lo as i64) } else { None }
     }
 
-    /// The same number with the fewest digits after the point. Equal numbers have equal normal forms, so this
-    /// is what hashing and encoding of keys use.
+    /// The same number with the fewest digits after the point. Equal numbers have equal normal
+    /// forms, so this is what hashing and encoding of keys use.
     #[must_use]
     pub fn normalize(self) -> Self {
         if self.scale == 0 || !self.is_finite() {
@@ -287,8 +288,8 @@ impl Decimal {
         }
     }
 
-    /// Compares finite numbers of different scales. Scaling the coarser one up can only overflow beyond every
-    /// mantissa, and then its sign decides.
+    /// Compares finite numbers of different scales. Scaling the coarser one up can only overflow
+    /// beyond every mantissa, and then its sign decides.
     fn cmp_scaled(self, other: Self) -> Ordering {
         let (a, b) = (self.mantissa(), other.mantissa());
         if self.scale < other.scale {

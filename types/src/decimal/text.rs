@@ -26,8 +26,8 @@ impl Decimal {
         Self::parse_with(text, None)
     }
 
-    /// Reads the text as a `NUMERIC(precision, scale)`. Digits beyond the declared scale are rounded away before
-    /// the limit of 38 digits applies.
+    /// Reads the text as a `NUMERIC(precision, scale)`. Digits beyond the declared scale are
+    /// rounded away before the limit of 38 digits applies.
     pub fn parse_declared(text: &str, precision: u8, scale: u8) -> Result<Self, SqlError> {
         Self::parse_with(text, Some(scale))?.to_declared(precision, scale)
     }

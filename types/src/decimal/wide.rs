@@ -1,7 +1,9 @@
 //! 256-bit intermediate results: a product of two mantissas, and its quotient by a third.
 //!
-//! Division at PostgreSQL's result scale needs `mantissa * 10^k` before it divides, which is wider than 128 bits.
-//! Invariant: nothing wider than 128 bits leaves this module; a quotient that does not fit is `None`.
+//! Division at PostgreSQL's result scale needs `mantissa * 10^k` before it divides, which is wider
+//! than 128 bits.
+//! Invariant: nothing wider than 128 bits leaves this module; a quotient that does not fit is
+//! `None`.
 
 /// An unsigned 256-bit number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +39,8 @@ impl Wide {
             let carry = remainder >> 127;
             remainder = (remainder << 1) | ((self.lo >> bit) & 1);
             quotient <<= 1;
-            // A carried-out bit means the true remainder exceeds every divisor; wrapping restores it.
+            // A carried-out bit means the true remainder exceeds every divisor; wrapping restores
+            // it.
             if carry == 1 || remainder >= divisor {
                 remainder = remainder.wrapping_sub(divisor);
                 quotient |= 1;
@@ -52,8 +55,8 @@ impl Wide {
         reduced.div_rem(divisor).map_or(0, |(_, remainder)| remainder)
     }
 
-    /// The largest `r` with `r * r <= self`, and whether the rest `self - r * r` exceeds `r` (so that
-    /// rounding to nearest goes up).
+    /// The largest `r` with `r * r <= self`, and whether the rest `self - r * r` exceeds `r` (so
+    /// that rounding to nearest goes up).
     pub(super) fn sqrt(self) -> (u128, bool) {
         let mut root = 0u128;
         for bit in (0..128).rev() {

@@ -54,7 +54,8 @@ pub fn length(doc: &str) -> Option<usize> {
     }
 }
 
-/// The text that `->>` gives: a string without its quotes, other values as they stand, `None` for `null`.
+/// The text that `->>` gives: a string without its quotes, other values as they stand, `None` for
+/// `null`.
 pub fn as_text(doc: &str) -> Option<Cow<'_, str>> {
     match type_of(doc) {
         "null" => None,
@@ -159,7 +160,8 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// Where the value at the start of the text ends. Always on a character boundary: it stops at ASCII only.
+/// Where the value at the start of the text ends. Always on a character boundary: it stops at ASCII
+/// only.
 fn end_of_value(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut depth = 0usize;

@@ -1,9 +1,11 @@
 //! JSONB: reading, PostgreSQL's canonical text, access by key, index and path, order.
 //!
-//! A JSONB value is carried as its canonical text: keys by length then bytes, the last of equal keys kept, one space
-//! after `:` and `,`. A part of a canonical text is canonical itself, so access ([`access`]) returns slices and allocates
-//! nothing. [`Json`] is the tree that reading builds ([`parse`]) and that builders of JSON fill.
-//! Invariant: every function that takes `doc` expects canonical text; on other text it gives some answer, never a panic.
+//! A JSONB value is carried as its canonical text: keys by length then bytes, the last of equal
+//! keys kept, one space after `:` and `,`. A part of a canonical text is canonical itself, so
+//! access (`access`) returns slices and allocates nothing. [`Json`] is the tree that reading
+//! builds (`parse`) and that builders of JSON fill.
+//! Invariant: every function that takes `doc` expects canonical text; on other text it gives some
+//! answer, never a panic.
 
 mod access;
 mod parse;

@@ -1,13 +1,18 @@
 //! Reading of JSON text.
 //!
-//! Invariant: it accepts exactly RFC 8259, bounded in depth; a string may not contain U+0000, which TEXT cannot hold.
+//! Invariant: it accepts exactly RFC 8259, bounded in depth; a string may not contain U+0000, which
+//! TEXT cannot hold.
 
 use super::tree::Json;
 use crate::error::{SqlError, SqlState};
 use crate::limits;
 
-/// Numbers may not have more digits than this before or after the point, as PostgreSQL's NUMERIC.
-const DIGITS_MAX: i64 = 16_383;
+/// Most digits of a number after its point, as of PostgreSQL's NUMERIC.
+const FRACTION_MAX: i64 = 16_383;
+/// Most digits of a number before its point, as of PostgreSQL's NUMERIC.
+const WHOLE_MAX: i64 = 131_072;
+/// An exponent beyond this is out of range whatever the digits.
+const EXPONENT_MAX: i64 = 1_000_000;
 
 /// The canonical text of a JSON text, or the error that says where it is malformed.
 pub fn canonical(text: &str) -> Result<String, SqlError> {
@@ -249,10 +254,10 @@ impl Reader<'_> {
                 self.eat(b'-');
             }
             valid &= self.skip_digits() > 0;
-            // Beyond the range of i64 any exponent is out of range: the sign is kept, the size does not matter.
+            // Far out of range only the sign of an exponent matters.
             let text = &self.text[exponent_at..self.at];
-            let clamped = if text.starts_with('-') { -2 * DIGITS_MAX } else { 2 * DIGITS_MAX };
-            exponent = text.parse().unwrap_or(clamped);
+            let far = if text.starts_with('-') { -EXPONENT_MAX } else { EXPONENT_MAX };
+            exponent = text.parse().unwrap_or(far).clamp(-EXPONENT_MAX, EXPONENT_MAX);
         }
         if self.text[self.at..].starts_with(|c: char| c.is_alphanumeric() || c == '_') {
             valid = false;
@@ -284,7 +289,7 @@ fn plain_number(mantissa: &str, exponent: i64) -> Result<String, SqlError> {
     let is_zero = all.bytes().all(|b| b == b'0');
     let point = whole.len() as i64 + exponent;
     let scale = fraction.len() as i64 - exponent;
-    if scale > DIGITS_MAX || (point > 131_072 && !is_zero) {
+    if scale > FRACTION_MAX || (point > WHOLE_MAX && !is_zero) {
         return Err(SqlError::new(
             SqlState::NUMERIC_OUT_OF_RANGE,
             "value overflows numeric format",

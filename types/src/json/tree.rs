@@ -124,7 +124,8 @@ pub fn cmp(a: &str, b: &str) -> Ordering {
     if a == b {
         return Ordering::Equal;
     }
-    // An empty array is less than everything else: PostgreSQL keeps this quirk for its indexes' sake.
+    // An empty array is less than everything else: PostgreSQL keeps this quirk for its indexes'
+    // sake.
     match (a == "[]", b == "[]") {
         (true, false) => return Ordering::Less,
         (false, true) => return Ordering::Greater,

@@ -1,8 +1,9 @@
 //! Text forms of values: what PostgreSQL reads and prints.
 //!
-//! [`scalar`] has booleans, integers, floats, UUID and BYTEA; [`nested`] arrays and rows; [`read`] and [`print`] choose
-//! by type. The other types read and print themselves ([`crate::Decimal`], [`crate::time`], [`crate::json`]). Kernels
-//! call the functions here directly; [`Value::parse`](crate::Value::parse) and `Display` are for the edges.
+//! `scalar` has booleans, integers, floats, UUID and BYTEA; `nested` arrays and rows; `read`
+//! and `print` choose by type. The other types read and print themselves ([`crate::Decimal`],
+//! [`crate::time`], [`crate::json`]). Kernels call the functions here directly;
+//! [`Value::parse`](crate::Value::parse) and `Display` are for the edges.
 //! Invariant: reading what was printed, as the same type, gives an equal value.
 
 mod nested;

@@ -54,7 +54,8 @@ fn row_needs_quotes(text: &str) -> bool {
         || text.contains(|c: char| matches!(c, '(' | ')' | '"' | '\\' | ',' | ' ' | '\t'..='\r'))
 }
 
-/// Appends an item, in quotes if it needs them: a row doubles quotes and backslashes, an array escapes them.
+/// Appends an item, in quotes if it needs them: a row doubles quotes and backslashes, an array
+/// escapes them.
 fn push_quoted(out: &mut String, item: &Value, in_row: bool) {
     let mut text = String::new();
     push_value(&mut text, item);

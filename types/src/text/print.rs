@@ -34,7 +34,8 @@ pub fn push_value(out: &mut String, value: &Value) {
 }
 
 impl Value {
-    /// The text of the value as PostgreSQL prints it; booleans are `true` and `false`, NULL is empty.
+    /// The text of the value as PostgreSQL prints it; booleans are `true` and `false`, NULL is
+    /// empty.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         push_value(&mut out, self);

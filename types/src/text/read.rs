@@ -44,7 +44,8 @@ pub fn parse_value(text: &str, data_type: &DataType) -> Result<Value, SqlError> 
     })
 }
 
-/// The text if it fits `VARCHAR(n)`; blanks beyond the length are cut off, anything else is an error 22001.
+/// The text if it fits `VARCHAR(n)`; blanks beyond the length are cut off, anything else is an
+/// error 22001.
 pub fn fit_varchar(text: &str, n: u32) -> Result<&str, SqlError> {
     fit(text, n, "character varying")
 }
@@ -87,8 +88,9 @@ pub fn pad_char(text: &str, n: u32) -> String {
 }
 
 impl Value {
-    /// Reads a value of a type from PostgreSQL's input syntax, with its error messages. A text that is too long for
-    /// its VARCHAR or CHAR is an error; an explicit cast cuts it instead ([`Value::cast`]).
+    /// Reads a value of a type from PostgreSQL's input syntax, with its error messages. A text that
+    /// is too long for its VARCHAR or CHAR is an error; an explicit cast cuts it instead
+    /// ([`Value::cast`]).
     pub fn parse(text: &str, data_type: &DataType) -> Result<Self, SqlError> {
         parse_value(text, data_type)
     }

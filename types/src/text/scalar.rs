@@ -168,8 +168,8 @@ const F32_MIDPOINTS: Range<f32> = 16_777_216.0..1e20;
 /// Digits after the first that identify any float.
 const FRACTION_DIGITS_MAX: usize = 16;
 
-/// Replaces digits that lie exactly between two floats, and so rely on how the reader breaks ties, by the fewest
-/// that do not. PostgreSQL prints so: 1e23 is `9.999999999999999e+22`.
+/// Replaces digits that lie exactly between two floats, and so rely on how the reader breaks ties,
+/// by the fewest that do not. PostgreSQL prints so: 1e23 is `9.999999999999999e+22`.
 fn off_midpoint(
     shortest: &mut String,
     reads_back: impl Fn(&str) -> bool,
@@ -215,7 +215,8 @@ fn push_special(out: &mut String, value: f64) -> bool {
     true
 }
 
-/// Lays out `d.ddde±x`: plain from 10^-4 up to `10^fixed_end`, else with an exponent of at least two digits.
+/// Lays out `d.ddde±x`: plain from 10^-4 up to `10^fixed_end`, else with an exponent of at least
+/// two digits.
 fn push_shortest(out: &mut String, scientific: &str, fixed_end: i32) {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -255,7 +256,8 @@ fn push_shortest(out: &mut String, scientific: &str, fixed_end: i32) {
     out.extend(std::iter::repeat_n('0', n_whole.saturating_sub(n)));
 }
 
-/// Reads a UUID: 32 hexadecimal digits, a hyphen allowed after each group of four, braces allowed around.
+/// Reads a UUID: 32 hexadecimal digits, a hyphen allowed after each group of four, braces allowed
+/// around.
 pub fn parse_uuid(text: &str) -> Result<u128, SqlError> {
     let fault = || invalid("uuid", text);
     let bytes = text.as_bytes();

@@ -12,7 +12,8 @@ const EPOCH_FROM_MARCH_0: i64 = 719_468;
 /// Days in 400 years.
 const DAYS_PER_ERA: i64 = 146_097;
 
-/// Days since 1970-01-01 of a civil date. Months outside 1..=12 and days outside the month are not checked.
+/// Days since 1970-01-01 of a civil date. Months outside 1..=12 and days outside the month are not
+/// checked.
 #[inline]
 pub const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
     let year = year as i64 - (month <= 2) as i64;
@@ -60,8 +61,8 @@ pub const fn day_of_week(days: i32) -> u32 {
     (days as i64 + 4).rem_euclid(7) as u32
 }
 
-/// Year and number of the ISO 8601 week that holds a day: weeks start on Monday, and belong to the year
-/// of their Thursday.
+/// Year and number of the ISO 8601 week that holds a day: weeks start on Monday, and belong to the
+/// year of their Thursday.
 pub const fn iso_week(days: i32) -> (i32, u32) {
     let monday_based = (days as i64 + 3).rem_euclid(7) as i32;
     let thursday = days - monday_based + 3;

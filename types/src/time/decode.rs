@@ -1,6 +1,7 @@
 //! From tokens to the parts of a date and time.
 //!
-//! What a bare number means depends on what was read before it: PostgreSQL's rules with `DateStyle = ISO, MDY`.
+//! What a bare number means depends on what was read before it: PostgreSQL's rules with `DateStyle
+//! = ISO, MDY`.
 //! Invariant: a part is set at most once; a second value for it is a format error.
 
 use super::date::{civil_from_days, days_from_civil, days_in_month};
@@ -227,7 +228,8 @@ impl Decoder {
         }
     }
 
-    /// An unknown word after a date may name a zone; without a date it cannot, since a zone's offset depends on it.
+    /// An unknown word after a date may name a zone; without a date it cannot, since a zone's
+    /// offset depends on it.
     fn zone_name(&self) -> Fault {
         if self.mask & DATE == DATE { Fault::ZoneName } else { Fault::Format }
     }
@@ -399,9 +401,12 @@ impl Decoder {
     }
 
     fn set_time(&mut self, hour: i64, minute: i64, second: i64, micros: i64) -> Result<(), Fault> {
-        let time =
-            hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + second * MICROS_PER_SEC + micros;
-        if minute > 59 || second > 60 || hour > 24 || time > MICROS_PER_DAY {
+        if minute > 59 || second > 60 || hour > 24 {
+            return Err(Fault::Range);
+        }
+        let whole = hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + second * MICROS_PER_SEC;
+        let time = whole + micros;
+        if time > MICROS_PER_DAY {
             return Err(Fault::Range);
         }
         self.hour = hour;

@@ -1,7 +1,7 @@
 //! Fields of dates and times: `EXTRACT`, `date_part`, `date_trunc`, `date_bin`.
 //!
-//! `EXTRACT` gives NUMERIC: seconds with six digits after the point, milliseconds with three; `date_part` is the
-//! same number as a double.
+//! `EXTRACT` gives NUMERIC: seconds with six digits after the point, milliseconds with three;
+//! `date_part` is the same number as a double.
 //! Invariant: a field that a type does not have is an error 0A000, an unknown word an error 22023.
 
 use super::date::{
@@ -184,7 +184,8 @@ const fn decade(year: i32) -> i32 {
     year.div_euclid(10)
 }
 
-/// The number of the group of `length` years: the first century is years 1 to 100, the one before is -1.
+/// The number of the group of `length` years: the first century is years 1 to 100, the one before
+/// is -1.
 const fn century(year: i32, length: i32) -> i32 {
     if year > 0 { (year + length - 1) / length } else { -((length - year) / length) }
 }
@@ -228,7 +229,8 @@ pub fn extract_time(field: DateField, micros: i64) -> Result<Decimal, SqlError> 
     time_field(field, micros).ok_or_else(|| not_supported(field, &DataType::Time))
 }
 
-/// `EXTRACT(field FROM timestamp)`; `None` is NULL. A TIMESTAMPTZ (`zoned`) has the time zone fields as well.
+/// `EXTRACT(field FROM timestamp)`; `None` is NULL. A TIMESTAMPTZ (`zoned`) has the time zone
+/// fields as well.
 pub fn extract_timestamp(
     field: DateField,
     timestamp: Timestamp,
@@ -357,8 +359,8 @@ pub fn trunc_interval(field: DateField, interval: Interval) -> Result<Interval, 
     })
 }
 
-/// `date_bin(stride, source, origin)`: the start of the bin of width `stride`, aligned to `origin`, that
-/// holds `source`.
+/// `date_bin(stride, source, origin)`: the start of the bin of width `stride`, aligned to `origin`,
+/// that holds `source`.
 pub fn date_bin(
     stride: Interval,
     source: Timestamp,

@@ -1,4 +1,5 @@
-//! Dates, times and intervals as PostgreSQL prints them with `DateStyle = ISO` and `IntervalStyle = postgres`.
+//! Dates, times and intervals as PostgreSQL prints them with `DateStyle = ISO` and `IntervalStyle =
+//! postgres`.
 //!
 //! Invariant: reading what was printed gives the same value.
 
@@ -24,7 +25,8 @@ fn push_padded(out: &mut String, value: u64, width: usize) {
     out.push_str(std::str::from_utf8(&buffer[start..]).unwrap_or_default());
 }
 
-/// Appends `.` and the digits of a fraction of a second without the zeros at its end; nothing for 0.
+/// Appends `.` and the digits of a fraction of a second without the zeros at its end; nothing for
+/// 0.
 fn push_fraction(out: &mut String, micro: u32) {
     if micro == 0 {
         return;

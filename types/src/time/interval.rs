@@ -1,7 +1,7 @@
 //! INTERVAL: its representation, order and arithmetic with numbers.
 //!
-//! Invariant: an interval is compared by its length with 30-day months and 24-hour days, so `1 month` equals
-//! `30 days`; both keep their own fields.
+//! Invariant: an interval is compared by its length with 30-day months and 24-hour days, so `1
+//! month` equals `30 days`; both keep their own fields.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -9,9 +9,9 @@ use std::hash::{Hash, Hasher};
 use super::{DAYS_PER_MONTH, MICROS_PER_DAY, MICROS_PER_SEC};
 use crate::error::{SqlError, SqlState};
 
-/// INTERVAL: months, days and microseconds are kept apart, because a month has no fixed number of days.
-/// 16 bytes without padding. Compared by its length with 30-day months and 24-hour days, as in PostgreSQL;
-/// `PartialEq` compares the fields.
+/// INTERVAL: months, days and microseconds are kept apart, because a month has no fixed number of
+/// days. 16 bytes without padding. Compared by its length with 30-day months and 24-hour days, as
+/// in PostgreSQL; `PartialEq` compares the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C)]
 pub struct Interval {
@@ -60,7 +60,8 @@ impl Interval {
         Self { micros: bits as i64, days: (bits >> 64) as i32, months: (bits >> 96) as i32 }
     }
 
-    /// Its length in microseconds with months of 30 days and days of 24 hours: what comparison uses.
+    /// Its length in microseconds with months of 30 days and days of 24 hours: what comparison
+    /// uses.
     #[inline]
     pub const fn length(self) -> i128 {
         let days = self.months as i128 * DAYS_PER_MONTH as i128 + self.days as i128;

@@ -1,8 +1,9 @@
 //! Reading of INTERVAL in PostgreSQL's verbose, SQL standard and ISO 8601 forms.
 //!
-//! Tokens are read from right to left, because a unit follows its number. Years and months, days, and microseconds
-//! are gathered apart; a fraction of a unit goes down to the next smaller field.
-//! Invariant: each unit occurs at most once; a field that overflows is an error 22015, the whole an error 22008.
+//! Tokens are read from right to left, because a unit follows its number. Years and months, days,
+//! and microseconds are gathered apart; a fraction of a unit goes down to the next smaller field.
+//! Invariant: each unit occurs at most once; a field that overflows is an error 22015, the whole an
+//! error 22008.
 
 use super::decode::{Fault, parse_fraction, split_clock};
 use super::interval::out_of_range;
@@ -42,8 +43,9 @@ impl IntervalUnit {
     }
 }
 
-/// The fields of an interval literal's type: `INTERVAL '5' SECOND`, `INTERVAL '1 2:03' DAY TO MINUTE`,
-/// `INTERVAL '1.234' SECOND(2)`. The last field says what a bare number is and what is cut off.
+/// The fields of an interval literal's type: `INTERVAL '5' SECOND`, `INTERVAL '1 2:03' DAY TO
+/// MINUTE`, `INTERVAL '1.234' SECOND(2)`. The last field says what a bare number is and what is cut
+/// off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IntervalFields {
     /// The field before TO, or the only one.
@@ -115,7 +117,8 @@ impl Interval {
         sum.interval()?.to_fields(fields)
     }
 
-    /// Cuts off the fields that a type does not have, and rounds the seconds' fraction to its precision.
+    /// Cuts off the fields that a type does not have, and rounds the seconds' fraction to its
+    /// precision.
     pub fn to_fields(self, fields: IntervalFields) -> Result<Self, SqlError> {
         let mut result = self;
         let cut = |micros: i64, step: i64| micros / step * step;
@@ -232,7 +235,8 @@ impl Sum {
         parts.into_iter().try_for_each(|(value, scale)| self.add_micros(value * sign, scale))
     }
 
-    /// Adds a number in the unit read after it; returns what it set and the unit for what stands before.
+    /// Adds a number in the unit read after it; returns what it set and the unit for what stands
+    /// before.
     fn add_number(
         &mut self,
         token: &Token,
@@ -355,8 +359,8 @@ fn parse_unit_fraction(text: &str) -> Result<f64, Fault> {
     text.parse().map_err(|_| Fault::Format)
 }
 
-/// ISO 8601: `P1Y2M3DT4H5M6.7S`, `P1W`, and the forms without designators, `P0002-10-15T10:30:20` and
-/// `P00021015T103020`.
+/// ISO 8601: `P1Y2M3DT4H5M6.7S`, `P1W`, and the forms without designators, `P0002-10-15T10:30:20`
+/// and `P00021015T103020`.
 fn parse_iso(text: &str) -> Result<Sum, Fault> {
     let mut rest = text.strip_prefix('P').ok_or(Fault::Format)?;
     let mut sum = Sum::default();

@@ -1,9 +1,10 @@
 //! Dates, times, intervals: their arithmetic, and the text forms PostgreSQL gives them.
 //!
-//! A point in time is a bare count of microseconds (or days) from 1970, because that is how columns carry it; the
-//! two ends of the integer stand for `infinity`. [`date`] is the calendar, [`interval`] holds months, days and
-//! microseconds apart, [`parse`] and [`interval_parse`] read, [`format`] prints, [`field`] extracts and truncates,
-//! [`shift`] adds intervals. The session's time zone is UTC.
+//! A point in time is a bare count of microseconds (or days) from 1970, because that is how columns
+//! carry it; the two ends of the integer stand for `infinity`. [`date`] is the calendar,
+//! [`interval`] holds months, days and microseconds apart, [`parse`] and `interval_parse` read,
+//! [`format`] prints, [`field`] extracts and truncates, [`shift`] adds intervals. The session's
+//! time zone is UTC.
 //! Invariant: all arithmetic is checked or saturating; nothing here reads a clock.
 
 pub mod date;
@@ -64,8 +65,8 @@ pub const DATE_MIN: i32 = -2_440_588;
 pub const DATE_MAX: i32 = 2_145_042_905;
 /// First valid microsecond of a TIMESTAMP.
 pub const TIMESTAMP_MIN: Timestamp = DATE_MIN as i64 * MICROS_PER_DAY;
-/// End of the valid TIMESTAMPs: counted from 1970, 64 bits end in 294247-01-10 (PostgreSQL counts from 2000
-/// and ends 30 years later).
+/// End of the valid TIMESTAMPs: counted from 1970, 64 bits end in 294247-01-10 (PostgreSQL counts
+/// from 2000 and ends 30 years later).
 pub const TIMESTAMP_END: Timestamp = TIMESTAMP_INFINITY;
 
 /// Whether a timestamp is one of the two infinities.

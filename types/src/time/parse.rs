@@ -1,6 +1,7 @@
 //! Reading of DATE, TIME, TIMESTAMP and TIMESTAMPTZ.
 //!
-//! The common ISO forms take a short path over bytes; every other form goes through tokens and PostgreSQL's rules.
+//! The common ISO forms take a short path over bytes; every other form goes through tokens and
+//! PostgreSQL's rules.
 //! Invariant: both paths give the same value for a text that both accept.
 
 use super::date::{days_from_civil, days_in_month};

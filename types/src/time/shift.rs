@@ -1,6 +1,7 @@
 //! Points in time moved by intervals, and the distance between two points.
 //!
-//! Invariant: an infinite point stays where it is; a finite one that leaves its range is an error 22008.
+//! Invariant: an infinite point stays where it is; a finite one that leaves its range is an error
+//! 22008.
 
 use super::date::{civil_from_days, days_from_civil, days_in_month, split_timestamp};
 use super::{
@@ -29,7 +30,8 @@ pub(crate) fn check_timestamp(timestamp: Option<i64>) -> Result<Timestamp, SqlEr
     }
 }
 
-/// A timestamp later by an interval: first months (the day cut to the month's length), then days, then time.
+/// A timestamp later by an interval: first months (the day cut to the month's length), then days,
+/// then time.
 #[inline]
 pub fn timestamp_plus_interval(
     timestamp: Timestamp,
@@ -43,7 +45,8 @@ pub fn timestamp_plus_interval(
         moved = plus_months(timestamp, interval.months);
     }
     if interval.days != 0 {
-        moved = moved.and_then(|t| t.checked_add(i64::from(interval.days) * MICROS_PER_DAY));
+        let days = i64::from(interval.days).checked_mul(MICROS_PER_DAY);
+        moved = moved.zip(days).and_then(|(t, days)| t.checked_add(days));
     }
     check_timestamp(moved.and_then(|t| t.checked_add(interval.micros)))
 }

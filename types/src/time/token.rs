@@ -1,7 +1,7 @@
 //! The words of PostgreSQL's date and time input: fields, months, zones, units.
 //!
-//! A text is first cut into [`Token`]s by the shape of its characters; what a token means depends on what was read
-//! before it and is decided by the decoders.
+//! A text is first cut into [`Token`]s by the shape of its characters; what a token means depends
+//! on what was read before it and is decided by the decoders.
 //! Invariant: tokens are lower case and never empty.
 
 use super::interval_parse::IntervalUnit;

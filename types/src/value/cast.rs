@@ -1,7 +1,8 @@
 //! Casts between types: which exist, and what they do.
 //!
-//! Every cast that PostgreSQL 15 has between our types, with its context: implicit casts happen wherever types must
-//! agree, assignment casts when a value is stored, explicit ones only where written.
+//! Every cast that PostgreSQL 15 has between our types, with its context: implicit casts happen
+//! wherever types must agree, assignment casts when a value is stored, explicit ones only where
+//! written.
 //! Invariant: NULL casts to NULL of any type; a cast that does not exist is an error 42846.
 
 use std::sync::Arc;
@@ -29,8 +30,8 @@ pub enum CastContext {
     Explicit,
 }
 
-/// In which contexts a type casts to another; `None` if never. Types that differ only in length or precision cast
-/// implicitly.
+/// In which contexts a type casts to another; `None` if never. Types that differ only in length or
+/// precision cast implicitly.
 pub fn cast_context(from: &DataType, to: &DataType) -> Option<CastContext> {
     use CastContext::{Assignment, Explicit, Implicit};
     use DataType as T;
@@ -114,7 +115,8 @@ impl Value {
         }
     }
 
-    /// The value as it is stored in a column of a type: like a cast, but a text that is too long is an error.
+    /// The value as it is stored in a column of a type: like a cast, but a text that is too long is
+    /// an error.
     pub fn assign(&self, to: &DataType) -> Result<Self, SqlError> {
         let text = |v: &Self| v.to_text();
         match to {

@@ -1,7 +1,8 @@
-//! Conversions between number types with PostgreSQL's rounding and errors, one function each, for casts of values and
-//! for kernels.
+//! Conversions between number types with PostgreSQL's rounding and errors, one function each, for
+//! casts of values and for kernels.
 //!
-//! Invariant: floats round half to even, NUMERIC half away from zero; what does not fit is an error 22003.
+//! Invariant: floats round half to even, NUMERIC half away from zero; what does not fit is an error
+//! 22003.
 
 use crate::decimal::{Decimal, round_f32_to_even, round_f64_to_even};
 use crate::error::{SqlError, SqlState};
@@ -13,7 +14,8 @@ macro_rules! float_to_int {
         #[inline]
         pub fn $name(value: $float) -> Result<$int, SqlError> {
             let rounded = $round(value);
-            // The lower bound is a power of two and exact; its negation is the first value above the range.
+            // The lower bound is a power of two and exact; its negation is the first value above
+            // the range.
             const MIN: $float = <$int>::MIN as $float;
             if (MIN..-MIN).contains(&rounded) {
                 Ok(rounded as $int)

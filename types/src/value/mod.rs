@@ -1,7 +1,8 @@
 //! One scalar of any type.
 //!
-//! Values are for the edges: literals, parameters, results, the oracle. Columns carry the bulk. [`order`] has SQL's
-//! order, equality and hashing; [`cast`] the conversions; text forms are in [`crate::text`].
+//! Values are for the edges: literals, parameters, results, the oracle. Columns carry the bulk.
+//! `order` has SQL's order, equality and hashing; `cast` the conversions; text forms are in
+//! [`crate::text`].
 //! Invariant: `Value` never meets a hot loop.
 
 mod cast;
@@ -80,8 +81,9 @@ impl Value {
         Self::Text(text.into())
     }
 
-    /// The type the value says it has: lengths and precisions are not part of a value, an array has the type of its
-    /// first element that is not NULL, the fields of a row are called `f1`, `f2`, ...
+    /// The type the value says it has: lengths and precisions are not part of a value, an array has
+    /// the type of its first element that is not NULL, the fields of a row are called `f1`, `f2`,
+    /// ...
     pub fn data_type(&self) -> DataType {
         match self {
             Self::Null => DataType::Unknown,
@@ -120,7 +122,8 @@ impl Value {
         if let Self::Bool(v) = self { Some(*v) } else { None }
     }
 
-    /// The value of an integer of any width, and the count behind a DATE, TIME, TIMESTAMP or TIMESTAMPTZ.
+    /// The value of an integer of any width, and the count behind a DATE, TIME, TIMESTAMP or
+    /// TIMESTAMPTZ.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Int2(v) => Some((*v).into()),

@@ -1,9 +1,10 @@
 //! SQL's order, equality and hashing of values.
 //!
-//! Numbers of different types compare by value, exactly unless one is a float; texts bytewise, as in collation "C";
-//! values of types that have no common order compare by type, so that the order is total.
-//! Invariant: NULL equals NULL and is greater than all else (grouping and sorting; predicates handle NULL before);
-//! values equal under `cmp_sql` and of one type hash equal.
+//! Numbers of different types compare by value, exactly unless one is a float; texts bytewise, as
+//! in collation "C"; values of types that have no common order compare by type, so that the order
+//! is total.
+//! Invariant: NULL equals NULL and is greater than all else (grouping and sorting; predicates
+//! handle NULL before); values equal under `cmp_sql` and of one type hash equal.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -121,8 +122,9 @@ impl Value {
         self.cmp_sql(other) == Ordering::Equal
     }
 
-    /// Feeds the value to a hasher so that values of one type (or of exact number types) that are equal under
-    /// [`Value::eq_sql`] hash equal: 1.0 and 1.00, -0.0 and 0.0, `1 month` and `30 days`.
+    /// Feeds the value to a hasher so that values of one type (or of exact number types) that are
+    /// equal under [`Value::eq_sql`] hash equal: 1.0 and 1.00, -0.0 and 0.0, `1 month` and `30
+    /// days`.
     pub fn hash_sql<H: Hasher>(&self, state: &mut H) {
         self.rank().hash(state);
         match self {
