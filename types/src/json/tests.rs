@@ -59,7 +59,10 @@ fn malformed_json_is_an_error() {
         assert_eq!(error.state.0, "22P02");
     }
     assert_eq!(canonical("\"\\u0000\"").unwrap_err().state.0, "22P05");
-    assert_eq!(canonical("1e999999").unwrap_err().state.0, "22003");
+    for text in ["1e999999", "1e-999999", "1e9223372036854775807", "1e-99999999999999999999"] {
+        assert_eq!(canonical(text).unwrap_err().state.0, "22003", "{text}");
+    }
+    assert_eq!(canonical("0e9223372036854775807").unwrap(), "0");
     assert_eq!(canonical(&"[".repeat(100_000)).unwrap_err().state.0, "54001");
 }
 

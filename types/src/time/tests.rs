@@ -358,3 +358,17 @@ fn truncation_and_bins() {
     assert_eq!(state(bin("1 month", "2020-02-01", "2020-01-01")), "0A000");
     assert_eq!(state(bin("0 days", "2020-02-01", "2020-01-01")), "22008");
 }
+
+#[test]
+fn huge_fields_are_errors_not_overflows() {
+    assert_eq!(state(parse_time("9223372036854775807:00")), "22008");
+    assert_eq!(state(parse_timestamp("2000-01-01 2147483647:9999999999:1")), "22008");
+    assert_eq!(state(parse_date("J9999999999")), "22008");
+    assert_eq!(state(Interval::parse("9223372036854775807 hours")), "22015");
+    let far = Interval::new(i32::MAX, i32::MAX, i64::MAX);
+    assert_eq!(state(timestamp_plus_interval(0, Interval::new(0, i32::MAX, 0))), "22008");
+    assert_eq!(state(timestamp_plus_interval(0, far)), "22008");
+    assert_eq!(state(timestamp_minus_interval(0, Interval::new(i32::MIN, 0, 0))), "22008");
+    assert_eq!(state(far.justify_interval()), "22008");
+    assert_eq!(state(far.checked_mul(f64::NAN)), "22008");
+}
