@@ -38,6 +38,11 @@ mod misc;
 mod degrees;
 mod bucket;
 mod format;
+mod number_format;
+mod number_read;
+mod number_picture;
+#[cfg(test)]
+mod tests_support;
 mod print;
 pub mod row;
 mod text;
@@ -121,6 +126,8 @@ pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> 
         .or_else(|| regex::resolve(func, args))
         .or_else(|| encode::resolve(func, args))
         .or_else(|| format::resolve(func, args))
+        .or_else(|| number_format::resolve(func, args))
+        .or_else(|| number_read::resolve(func, args))
         .or_else(|| math::resolve(func, args))
         .or_else(|| misc::resolve(func, args))
 }
