@@ -1,2 +1,62 @@
 //! Arena-TR: SQL that stays true while the data moves.
+//!
+//! An embeddable engine for continuous queries. You declare views over streams and tables; every commit updates
+//! all of them at once; you read them or follow their changes.
+//!
+//! ```
+//! use arena_tr::Database;
+//!
+//! let db = Database::in_memory();
+//! let mut session = db.session();
+//! session.execute(
+//!     "CREATE STREAM bids (auction BIGINT, price BIGINT);
+//!      CREATE MATERIALIZED VIEW best AS SELECT auction, max(price) AS price FROM bids GROUP BY auction;",
+//! )?;
+//! let mut changes = db.subscribe("best")?;
+//!
+//! let mut bids = db.appender("bids")?;
+//! bids.append((7i64, 100i64))?;
+//! bids.append((7i64, 250i64))?;
+//! bids.commit()?;
+//!
+//! let epoch = changes.try_next()?.expect("the commit changed the view");
+//! assert_eq!(epoch.rows().len(), 1);
+//! assert_eq!(session.query("SELECT price FROM best WHERE auction = 7", &[])?.len(), 1);
+//! # Ok::<(), arena_tr::Error>(())
+//! ```
+//!
+//! Reading order: [`Database`] is the handle, [`Session`] runs statements, [`Appender`] takes rows in bulk,
+//! [`Subscription`] follows a view, [`connector`] is what the outside plugs into.
+//!
+//! **Invariant:** it knows no terminal, no socket and no wire format.
 #![forbid(unsafe_code)]
+
+mod appender;
+pub mod connector;
+mod database;
+mod engine;
+mod error;
+pub mod internals;
+mod introspect;
+pub mod json;
+mod options;
+mod rows;
+mod session;
+pub mod sql;
+mod statement;
+mod subscription;
+mod watermark;
+
+pub use appender::{Appender, Cell, IntoRow};
+pub use arena_tr_parser::Span;
+pub use arena_tr_storage::{Batch, Column, ColumnBuilder};
+pub use arena_tr_types::{
+    DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value,
+};
+pub use database::{Database, EventTime};
+pub use engine::sources::Round;
+pub use error::{Error, ErrorKind, Result};
+pub use options::{Clock, Options, SystemClock};
+pub use rows::Rows;
+pub use session::{CancelHandle, Outcome, Session};
+pub use subscription::{Changes, Subscription};

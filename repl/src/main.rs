@@ -1,2 +1,149 @@
-//! The interactive program.
-fn main() {}
+//! `arena-tr`: the interactive shell and the runner of scripts.
+//!
+//! Arguments become jobs; without a job there is the shell. Results go to standard output, everything else to
+//! standard error.
+//! Invariant: the exit code says what happened: 0 done, 1 a statement failed, 2 wrong usage, 3 reading or
+//! writing failed, 130 interrupted.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that prints")]
+
+mod args;
+mod command;
+mod complete;
+mod follow;
+mod render;
+mod script;
+mod shell;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arena_tr::{CancelHandle, Database, Error, ErrorKind};
+
+use args::{Args, Job, Parsed};
+use render::Style;
+
+/// Why the program ends early.
+pub(crate) enum Stop {
+    /// A statement failed; printed already.
+    Failed(ErrorKind),
+    /// Reading or writing outside the database failed; printed already.
+    Io,
+    /// Ctrl-C.
+    Interrupted,
+    /// Nobody reads the output any more.
+    BrokenPipe,
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
+        }
+        eprintln!("error: cannot write: {error}");
+        Self::Io
+    }
+}
+
+impl Stop {
+    fn code(&self) -> u8 {
+        match self {
+            Self::BrokenPipe => 0,
+            Self::Failed(ErrorKind::Cancelled) | Self::Interrupted => 130,
+            Self::Failed(ErrorKind::Io) | Self::Io => 3,
+            Self::Failed(_) => 1,
+        }
+    }
+}
+
+/// Ctrl-C: cancels the running statement; a flag tells loops that are not inside a statement.
+#[derive(Clone)]
+pub(crate) struct Interrupt {
+    flag: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    fn install(cancel: CancelHandle) -> Self {
+        let flag = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&flag);
+        let handler = move || {
+            seen.store(true, Ordering::Relaxed);
+            cancel.cancel();
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
+            eprintln!("warning: Ctrl-C will end the program at once: {error}");
+        }
+        Self { flag }
+    }
+
+    /// Whether Ctrl-C was pressed since the last call.
+    pub(crate) fn take(&self) -> bool {
+        self.flag.swap(false, Ordering::Relaxed)
+    }
+}
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Parsed::Args(args)) => args,
+        Ok(Parsed::Help) => {
+            print!("{}", args::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Parsed::Version) => {
+            println!("arena-tr {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("error: {error}\nTry 'arena-tr --help'.");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(directory) = &args.directory {
+        eprintln!(
+            "error: cannot open '{directory}': databases on disk are not supported yet\n\
+             hint: without a directory the database is in memory; '-f FILE' and 'run FILE' run scripts on it"
+        );
+        return ExitCode::from(2);
+    }
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => ExitCode::from(stop.code()),
+    }
+}
+
+fn run(args: &Args) -> Result<(), Stop> {
+    let db = Database::in_memory();
+    arena_tr_connectors::register_all(&db);
+    let mut session = db.session();
+    let interrupt = Interrupt::install(session.cancel_handle());
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let style = Style {
+        format: args.format.unwrap_or(args::Format::Table),
+        header: args.header,
+        null: args.null.clone(),
+    };
+    let mut printer = script::Printer { style, quiet: args.quiet, interrupt, terminal };
+    if args.jobs.is_empty() {
+        if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            return shell::run(&db, session, printer);
+        }
+        return script::file(&mut session, "-", &mut printer);
+    }
+    for job in &args.jobs {
+        match job {
+            Job::Command(sql) => script::text(&mut session, "-c", sql, &mut printer)?,
+            Job::File(path) => script::file(&mut session, path, &mut printer)?,
+            Job::Run(path) => script::run_file(&db, &mut session, path, &mut printer)?,
+        }
+    }
+    Ok(())
+}
+
+/// Prints an error that stands in a text, with the text's name and line.
+pub(crate) fn report(name: &str, text: &str, offset: usize, error: &Error) -> Stop {
+    let at = error.span().map_or(offset, |span| offset + span.start as usize);
+    let line = text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
+    eprintln!("{name}:{line}: {}", error.render());
+    Stop::Failed(error.kind())
+}

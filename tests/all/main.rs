@@ -1,1 +1,53 @@
-//! All integration tests in one binary.
+//! Every integration test, in one binary so that the engine links once.
+//!
+//! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against other engines' results,
+//! [`bank`] the invariant that no inconsistent engine keeps, [`oracle`] random queries against a naive evaluator,
+//! [`cli`] the program as a user starts it, [`tidy`] the rules of STYLE.md.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
+
+mod bank;
+mod cli;
+mod conformance;
+mod nexmark;
+mod oracle;
+mod slt;
+mod tidy;
+
+use std::path::PathBuf;
+
+/// The repository's root.
+fn root() -> PathBuf {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().map(PathBuf::from).unwrap_or(tests)
+}
+
+/// The shared conformance data: `ARENA_TR_CONFORMANCE`, or beside the checkout. `None`, with a notice, where it is
+/// absent, as in a user's clone.
+fn conformance_data() -> Option<PathBuf> {
+    let beside = || root().join("../shared/conformance");
+    let path = std::env::var_os("ARENA_TR_CONFORMANCE").map_or_else(beside, PathBuf::from);
+    if path.join("README.md").exists() {
+        return Some(path);
+    }
+    println!("skipped: the shared conformance data is not at {}", path.display());
+    None
+}
+
+/// All files below a folder with this ending, sorted.
+fn files(folder: &std::path::Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -151,6 +151,7 @@ pub fn bind_view(
         .collect();
     distinct_names(&names)?;
     let schema = plan.schema.clone();
+    let reads = std::mem::take(&mut binder.reads);
     let params = binder.finish();
     if !params.is_empty() {
         let message = "there is no parameter $1";
@@ -158,7 +159,7 @@ pub fn bind_view(
     }
     Ok(BoundView {
         name: catalog_name(&create.name),
-        query: BoundQuery { plan, schema, emit, params },
+        query: BoundQuery { plan, schema, emit, params, reads },
     })
 }
 
@@ -172,12 +173,12 @@ fn created_as(
     let plan = binder.bind_nested(query)?;
     let fields = plan.schema.fields.iter().map(|f| Field { nullable: true, ..f.clone() });
     let schema = Schema::new(fields.collect::<Vec<_>>());
-    let names: Vec<(&str, Span)> =
-        schema.fields.iter().map(|f| (&*f.name, query.span)).collect();
+    let names: Vec<(&str, Span)> = schema.fields.iter().map(|f| (&*f.name, query.span)).collect();
     distinct_names(&names)?;
     let n = schema.len();
+    let reads = std::mem::take(&mut binder.reads);
     let params = binder.finish();
-    let query = Some(BoundQuery { plan, schema: schema.clone(), emit: None, params });
+    let query = Some(BoundQuery { plan, schema: schema.clone(), emit: None, params, reads });
     Ok(BoundRelation {
         name,
         kind,
@@ -211,10 +212,11 @@ fn distinct_names(names: &[(&str, Span)]) -> Result<(), PlanError> {
 /// Columns of the primary key are NOT NULL.
 fn not_null(schema: Schema, key: Option<&[usize]>) -> Schema {
     let Some(key) = key else { return schema };
-    let fields = schema.fields.iter().enumerate().map(|(i, f)| Field {
-        nullable: f.nullable && !key.contains(&i),
-        ..f.clone()
-    });
+    let fields = schema
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(i, f)| Field { nullable: f.nullable && !key.contains(&i), ..f.clone() });
     Schema::new(fields.collect::<Vec<_>>())
 }
 
@@ -275,7 +277,8 @@ impl Binder<'_> {
                 .at(*span));
         }
         // A unique key that is the primary key says nothing new.
-        let new = |(columns, _): &&(Vec<usize>, Span)| key.as_ref().is_none_or(|(k, _)| k != columns);
+        let new =
+            |(columns, _): &&(Vec<usize>, Span)| key.as_ref().is_none_or(|(k, _)| k != columns);
         if let Some((_, span)) = unique.iter().find(new) {
             return Err(PlanError::not_built("UNIQUE").at(*span));
         }
@@ -382,10 +385,9 @@ impl Binder<'_> {
         }
         let changes = bound.any(&|e| match &e.kind {
             ExprKind::Now => true,
-            ExprKind::Call { func, .. } => matches!(
-                func,
-                Func::Random | Func::ClockTimestamp | Func::GenRandomUuid
-            ),
+            ExprKind::Call { func, .. } => {
+                matches!(func, Func::Random | Func::ClockTimestamp | Func::GenRandomUuid)
+            }
             _ => false,
         });
         if changes {
@@ -511,7 +513,11 @@ impl Binder<'_> {
         let limited = matches!(to, DataType::Varchar(Some(_)) | DataType::Char(_));
         if !limited {
             let typed = self.coerce(expr, to, CastContext::Assignment)?;
-            return Ok(if typed.ty == *to { typed } else { super::coerce::cast(typed, to.clone()) });
+            return Ok(if typed.ty == *to {
+                typed
+            } else {
+                super::coerce::cast(typed, to.clone())
+            });
         }
         let span = expr.span;
         let text = self.coerce(expr, &DataType::Text, CastContext::Assignment)?;

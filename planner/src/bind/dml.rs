@@ -87,9 +87,8 @@ pub fn bind_insert(
     let targets = binder.target_columns(&relation, insert)?;
     let source = binder.insert_rows(&relation, &targets, insert)?;
     let source = with_computed(source, &relation);
-    let returning = binder.returning(&insert.returning, |_| {
-        Scope::of_table(&relation.name, &relation.schema)
-    })?;
+    let returning = binder
+        .returning(&insert.returning, |_| Scope::of_table(&relation.name, &relation.schema))?;
     Ok(BoundInsert { relation, source, returning, params: binder.finish() })
 }
 
@@ -286,10 +285,9 @@ impl Binder<'_> {
             RelationKind::View => {
                 (SqlState::OBJECT_IN_WRONG_STATE, format!("cannot {verb} view \"{own}\""))
             }
-            RelationKind::MaterializedView => (
-                SqlState::WRONG_OBJECT_TYPE,
-                format!("cannot change materialized view \"{own}\""),
-            ),
+            RelationKind::MaterializedView => {
+                (SqlState::WRONG_OBJECT_TYPE, format!("cannot change materialized view \"{own}\""))
+            }
             RelationKind::System => (
                 SqlState::WRONG_OBJECT_TYPE,
                 format!("cannot {verb} \"{own}\": the engine keeps it"),
@@ -397,7 +395,9 @@ impl Binder<'_> {
             && query.limit.is_none()
             && query.offset.is_none();
         match &query.body {
-            SetExpr::Values(rows, _) if plain => self.insert_values(relation, targets, rows, insert),
+            SetExpr::Values(rows, _) if plain => {
+                self.insert_values(relation, targets, rows, insert)
+            }
             _ => self.insert_query(relation, targets, query, insert),
         }
     }
@@ -545,8 +545,8 @@ impl Binder<'_> {
             return Ok(None);
         }
         let scope = scope(self);
-        let (items, level) = self
-            .with_level(scope, Clause::Returning, |binder| binder.bind_items(items, false))?;
+        let (items, level) =
+            self.with_level(scope, Clause::Returning, |binder| binder.bind_items(items, false))?;
         if let (Some(_), Some(item)) = (level.subs.first(), items.first()) {
             return Err(PlanError::not_built("a subquery in RETURNING").at(item.expr.span));
         }

@@ -94,6 +94,7 @@ impl Binder<'_> {
             return self.aliased(plan, alias, own);
         }
         let relation = self.relation(name)?;
+        self.reads.push(relation.id);
         let plan = match &relation.view_query {
             Some(query) => self.bind_view(&relation, query, name)?,
             None => scan(&relation, self.place(name.span)),

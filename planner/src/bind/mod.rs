@@ -34,7 +34,7 @@ mod window;
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast;
-use arena_tr_types::{DataType, Schema, SqlState, Value};
+use arena_tr_types::{DataType, RelationId, Schema, SqlState, Value};
 
 pub use ddl::{BoundRelation, BoundView, BoundWatermark, bind_relation, bind_view};
 pub use dml::{
@@ -83,6 +83,8 @@ pub struct BoundQuery {
     pub emit: Option<Emit>,
     /// Types of the parameters, by position.
     pub params: Vec<DataType>,
+    /// Relations that the text names, and those that the plain views among them name; may repeat.
+    pub reads: Vec<RelationId>,
 }
 
 impl BoundQuery {
@@ -101,7 +103,8 @@ pub fn bind_query(
     let mut binder = Binder::new(catalog, options);
     let emit = query.emit.as_ref().map(|e| binder.bind_emit(e)).transpose()?;
     let bound = binder.bind_top(query)?;
-    Ok(BoundQuery { plan: bound.plan, schema: bound.schema, emit, params: binder.finish() })
+    let reads = std::mem::take(&mut binder.reads);
+    Ok(BoundQuery { plan: bound.plan, schema: bound.schema, emit, params: binder.finish(), reads })
 }
 
 /// Where an expression stands: decides whether aggregates and window functions may be used.
@@ -251,6 +254,8 @@ pub(crate) struct Binder<'a> {
     params: Vec<DataType>,
     /// How many plain views deep the text at hand is; its spans belong to another text then.
     view_depth: usize,
+    /// Relations named so far.
+    reads: Vec<RelationId>,
 }
 
 impl<'a> Binder<'a> {
@@ -262,6 +267,7 @@ impl<'a> Binder<'a> {
             ctes: Ctes::default(),
             params: options.param_types.clone(),
             view_depth: 0,
+            reads: Vec::new(),
         }
     }
 

@@ -60,7 +60,7 @@ impl Binder<'_> {
         let Ordered { plan, width, keys } = ordered;
         let schema = Schema::new(plan.schema.fields[..width].to_vec());
         let plan = cut(sorted(plan, keys), limit);
-        Ok(BoundQuery { plan, schema, emit: None, params: Vec::new() })
+        Ok(BoundQuery { plan, schema, emit: None, params: Vec::new(), reads: Vec::new() })
     }
 
     /// A query inside another: its rows, in no order.

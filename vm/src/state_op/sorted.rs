@@ -14,19 +14,25 @@ use arena_tr_planner::physical::SortKey;
 use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::row::{add_weight, weight};
-use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout, cell, row};
+use arena_tr_storage::state::row::{add_weight, load_fixed, weight};
+use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout, cell};
 use arena_tr_types::{DataType, Field};
 
 use super::StateContext;
 
+/// Rows of all input columns, and how they compare.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) layout: RowLayout,
+    order: Vec<SortKey>,
+    pub(crate) heap: Heap,
+}
+
 /// Ordered sets of rows.
 #[derive(Debug)]
 pub(crate) struct SortedRows {
-    layout: RowLayout,
-    order: Vec<SortKey>,
-    heap: Heap,
-    sets: OrderedSets,
+    pub(crate) rows: Rows,
+    pub(crate) sets: OrderedSets,
 }
 
 /// What adding a row did.
@@ -40,38 +46,7 @@ pub(crate) struct Added {
     pub(crate) after: i64,
 }
 
-impl SortedRows {
-    /// No rows of these fields, with `state_words` words of the owner behind each.
-    pub(crate) fn new(
-        cx: &StateContext,
-        input: &[Field],
-        order: &[SortKey],
-        state_words: usize,
-    ) -> Self {
-        let types: Vec<&DataType> = input.iter().map(|f| &f.data_type).collect();
-        Self {
-            layout: RowLayout::new(types, state_words),
-            order: order.to_vec(),
-            heap: Heap::new(&cx.pool, cx.owner),
-            sets: OrderedSets::new(&cx.pool, cx.owner),
-        }
-    }
-
-    /// Where the words lie.
-    pub(crate) fn layout(&self) -> &RowLayout {
-        &self.layout
-    }
-
-    /// Where the rows are.
-    pub(crate) fn heap(&self) -> &Heap {
-        &self.heap
-    }
-
-    /// Bytes of chunks held.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.heap.held_bytes() + self.sets.held_bytes()
-    }
-
+impl Rows {
     /// The words of a row.
     #[inline]
     pub(crate) fn row(&self, addr: Addr) -> &[u64] {
@@ -96,7 +71,7 @@ impl SortedRows {
         weight(self.heap.word(addr))
     }
 
-    /// Changes the weight of a row in a set, which must not become 0.
+    /// Changes the weight of a row.
     pub(crate) fn add_weight(&mut self, addr: Addr, by: i64) {
         let header = self.heap.word(addr);
         self.heap.set_word(addr, add_weight(header, by));
@@ -108,114 +83,9 @@ impl SortedRows {
         self.layout.gather(field, &rows, &self.heap)
     }
 
-    /// The order of two rows by the sort keys: equal for peers.
-    pub(crate) fn cmp_keys(&self, a: Addr, b: Addr) -> Ordering {
-        let (a, b) = (self.row(a), self.row(b));
-        self.order.iter().map(|key| self.cmp_key(key, a, b)).find(|o| o.is_ne()).into()
-    }
-
-    fn cmp_key(&self, key: &SortKey, a: &[u64], b: &[u64]) -> Ordering {
-        let nulls = (self.layout.is_null(a, key.column), self.layout.is_null(b, key.column));
-        placed(key, nulls, || self.layout.cmp_field(a, b, key.column, &self.heap))
-    }
-
-    /// The order of two rows; equal for identical ones.
-    pub(crate) fn cmp_rows(&self, a: Addr, b: Addr) -> Ordering {
-        if a == b {
-            return Ordering::Equal;
-        }
-        let keys = self.cmp_keys(a, b);
-        if keys.is_ne() {
-            return keys;
-        }
-        let (a, b) = (self.row(a), self.row(b));
-        (0..self.layout.n_fields())
-            .map(|field| self.cmp_identity(field, a, b))
-            .find(|o| o.is_ne())
-            .into()
-    }
-
-    /// The order of a field, NULL last, refined until only identical cells are equal.
-    fn cmp_identity(&self, field: usize, a: &[u64], b: &[u64]) -> Ordering {
-        let key = SortKey { column: field, desc: false, nulls_first: false };
-        let order = self.cmp_key(&key, a, b);
-        let kind = self.layout.cells()[field];
-        if order.is_ne() || kind.is_exact() || kind == Cell::Bytes {
-            return order;
-        }
-        let (a, b) = (self.layout.cell(a, field), self.layout.cell(b, field));
-        if !kind.is_str() {
-            return a.cmp(b);
-        }
-        self.heap.with_bytes(a, |a| self.heap.with_bytes(b, |b| a.cmp(b)))
-    }
-
-    /// The order of row `i` of a batch against a row by the sort keys.
-    pub(crate) fn cmp_batch_keys(&self, columns: &[Column], i: usize, addr: Addr) -> Ordering {
-        let words = self.row(addr);
-        self.order.iter().map(|key| self.cmp_batch_key(key, columns, i, words)).find(|o| o.is_ne()).into()
-    }
-
-    fn cmp_batch_key(
-        &self,
-        key: &SortKey,
-        columns: &[Column],
-        i: usize,
-        words: &[u64],
-    ) -> Ordering {
-        let (field, column) = (key.column, &columns[key.column]);
-        let nulls = (column.is_null(i), self.layout.is_null(words, field));
-        placed(key, nulls, || {
-            let kind = self.layout.cells()[field];
-            let held = self.layout.cell(words, field);
-            match column {
-                Column::Str(c) => {
-                    self.heap.with_bytes(held, |held| cell::cmp_bytes(kind, c.get(i), held))
-                }
-                _ => cell::cmp_fixed(kind, &row::load_fixed(column, i), held),
-            }
-        })
-    }
-
-    /// The order of row `i` of a batch against a row; equal for identical ones.
-    pub(crate) fn cmp_batch(&self, columns: &[Column], i: usize, addr: Addr) -> Ordering {
-        let keys = self.cmp_batch_keys(columns, i, addr);
-        if keys.is_ne() {
-            return keys;
-        }
-        let words = self.row(addr);
-        (0..self.layout.n_fields())
-            .map(|field| self.cmp_batch_identity(field, columns, i, words))
-            .find(|o| o.is_ne())
-            .into()
-    }
-
-    fn cmp_batch_identity(
-        &self,
-        field: usize,
-        columns: &[Column],
-        i: usize,
-        words: &[u64],
-    ) -> Ordering {
-        let key = SortKey { column: field, desc: false, nulls_first: false };
-        let order = self.cmp_batch_key(&key, columns, i, words);
-        let kind = self.layout.cells()[field];
-        if order.is_ne() || kind.is_exact() || kind == Cell::Bytes {
-            return order;
-        }
-        let (column, held) = (&columns[field], self.layout.cell(words, field));
-        if column.is_null(i) {
-            return Ordering::Equal;
-        }
-        match column {
-            Column::Str(c) => self.heap.with_bytes(held, |held| c.get(i).cmp(held)),
-            _ => row::load_fixed(column, i)[..held.len()].cmp(held),
-        }
-    }
-
-    /// The element identical to row `i` of a batch.
-    pub(crate) fn find(&self, root: u64, columns: &[Column], i: usize) -> Option<Addr> {
-        self.sets.find(root, |addr| self.cmp_batch(columns, i, addr))
+    /// All columns of these rows.
+    pub(crate) fn columns(&self, addrs: &[Addr]) -> impl Iterator<Item = Column> {
+        (0..self.layout.n_fields()).map(|field| self.gather(field, addrs))
     }
 
     /// Packs row `i` of a batch, with this weight and zeros for the owner's words; it is in no set yet.
@@ -233,19 +103,144 @@ impl SortedRows {
         Ok(addr)
     }
 
+    /// Frees a row that is in no set.
+    pub(crate) fn release(&mut self, addr: Addr) {
+        self.layout.release(addr, &mut self.heap);
+    }
+
+    /// The order of two rows by the sort keys: equal for peers.
+    pub(crate) fn cmp_keys(&self, a: Addr, b: Addr) -> Ordering {
+        let (a, b) = (self.row(a), self.row(b));
+        first_unequal(self.order.iter().map(|key| self.cmp_key(key, a, b)))
+    }
+
+    #[inline]
+    fn cmp_key(&self, key: &SortKey, a: &[u64], b: &[u64]) -> Ordering {
+        let nulls = (self.layout.is_null(a, key.column), self.layout.is_null(b, key.column));
+        placed(key, nulls, || self.layout.cmp_field(a, b, key.column, &self.heap))
+    }
+
+    /// The order of two rows; equal for identical ones.
+    pub(crate) fn cmp_rows(&self, a: Addr, b: Addr) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        self.cmp_keys(a, b).then_with(|| {
+            let (a, b) = (self.row(a), self.row(b));
+            first_unequal((0..self.layout.n_fields()).map(|field| self.cmp_identity(field, a, b)))
+        })
+    }
+
+    /// The order of a field, NULL last, refined until only identical cells are equal.
+    fn cmp_identity(&self, field: usize, a: &[u64], b: &[u64]) -> Ordering {
+        let order = self.cmp_key(&ascending(field), a, b);
+        let kind = self.layout.cells()[field];
+        if order.is_ne() || kind.is_exact() || kind == Cell::Bytes {
+            return order;
+        }
+        let (a, b) = (self.layout.cell(a, field), self.layout.cell(b, field));
+        if !kind.is_str() {
+            return a.cmp(b);
+        }
+        self.heap.with_bytes(a, |a| self.heap.with_bytes(b, |b| a.cmp(b)))
+    }
+
+    /// The order of row `i` of a batch against a row by the sort keys.
+    #[inline]
+    pub(crate) fn cmp_batch_keys(&self, columns: &[Column], i: usize, addr: Addr) -> Ordering {
+        let words = self.row(addr);
+        first_unequal(self.order.iter().map(|key| self.cmp_batch_key(key, columns, i, words)))
+    }
+
+    #[inline]
+    fn cmp_batch_key(
+        &self,
+        key: &SortKey,
+        columns: &[Column],
+        i: usize,
+        words: &[u64],
+    ) -> Ordering {
+        let (field, column) = (key.column, &columns[key.column]);
+        let nulls = (column.is_null(i), self.layout.is_null(words, field));
+        placed(key, nulls, || {
+            let kind = self.layout.cells()[field];
+            let held = self.layout.cell(words, field);
+            match column {
+                Column::Str(c) => {
+                    self.heap.with_bytes(held, |held| cell::cmp_bytes(kind, c.get(i), held))
+                }
+                _ => cell::cmp_fixed(kind, &load_fixed(column, i), held),
+            }
+        })
+    }
+
+    /// The order of row `i` of a batch against a row; equal for identical ones.
+    pub(crate) fn cmp_batch(&self, columns: &[Column], i: usize, addr: Addr) -> Ordering {
+        self.cmp_batch_keys(columns, i, addr).then_with(|| {
+            let words = self.row(addr);
+            let fields = 0..self.layout.n_fields();
+            first_unequal(fields.map(|field| self.cmp_batch_identity(field, columns, i, words)))
+        })
+    }
+
+    fn cmp_batch_identity(
+        &self,
+        field: usize,
+        columns: &[Column],
+        i: usize,
+        words: &[u64],
+    ) -> Ordering {
+        let order = self.cmp_batch_key(&ascending(field), columns, i, words);
+        let kind = self.layout.cells()[field];
+        if order.is_ne() || kind.is_exact() || kind == Cell::Bytes {
+            return order;
+        }
+        let (column, held) = (&columns[field], self.layout.cell(words, field));
+        match column {
+            _ if column.is_null(i) => Ordering::Equal,
+            Column::Str(c) => self.heap.with_bytes(held, |held| c.get(i).cmp(held)),
+            _ => load_fixed(column, i)[..held.len()].cmp(held),
+        }
+    }
+}
+
+impl SortedRows {
+    /// No rows of these fields, with `state_words` words of the owner behind each.
+    pub(crate) fn new(
+        cx: &StateContext,
+        input: &[Field],
+        order: &[SortKey],
+        state_words: usize,
+    ) -> Self {
+        let types: Vec<&DataType> = input.iter().map(|f| &f.data_type).collect();
+        let rows = Rows {
+            layout: RowLayout::new(types, state_words),
+            order: order.to_vec(),
+            heap: Heap::new(&cx.pool, cx.owner),
+        };
+        Self { rows, sets: OrderedSets::new(&cx.pool, cx.owner) }
+    }
+
+    /// Bytes of chunks held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.rows.heap.held_bytes() + self.sets.held_bytes()
+    }
+
     /// Puts a row into a set that has none identical to it.
     pub(crate) fn insert(&mut self, root: &mut u64, addr: Addr) -> Result<(), OutOfMemory> {
-        let mut sets = std::mem::replace(&mut self.sets, OrderedSets::detached());
-        let done = sets.insert(root, addr, |other| self.cmp_rows(addr, other));
-        self.sets = sets;
-        done
+        let rows = &self.rows;
+        self.sets.insert(root, addr, |other| rows.cmp_rows(addr, other))
     }
 
     /// Takes a row out of a set; it is the caller's to free.
     pub(crate) fn remove(&mut self, root: &mut u64, addr: Addr) {
-        let mut sets = std::mem::replace(&mut self.sets, OrderedSets::detached());
-        sets.remove(root, |other| self.cmp_rows(addr, other));
-        self.sets = sets;
+        let rows = &self.rows;
+        self.sets.remove(root, |other| rows.cmp_rows(addr, other));
+    }
+
+    /// The element identical to row `i` of a batch.
+    pub(crate) fn find(&self, root: u64, columns: &[Column], i: usize) -> Option<Addr> {
+        self.sets.find(root, |addr| self.rows.cmp_batch(columns, i, addr))
     }
 
     /// Adds row `i` of a batch with this weight to a set.
@@ -257,46 +252,16 @@ impl SortedRows {
         weight: i64,
     ) -> Result<Added, OutOfMemory> {
         let Some(addr) = self.find(*root, columns, i) else {
-            let addr = self.pack(columns, i, weight)?;
+            let addr = self.rows.pack(columns, i, weight)?;
             self.insert(root, addr)?;
             return Ok(Added { addr, before: 0, after: weight });
         };
-        let before = self.weight(addr);
-        self.add_weight(addr, weight);
+        let before = self.rows.weight(addr);
         if before + weight == 0 {
             self.remove(root, addr);
         }
+        self.rows.add_weight(addr, weight);
         Ok(Added { addr, before, after: before + weight })
-    }
-
-    /// Frees a row that is in no set.
-    pub(crate) fn release(&mut self, addr: Addr) {
-        self.layout.release(addr, &mut self.heap);
-    }
-
-    /// The first element of a set.
-    pub(crate) fn first(&self, root: u64) -> Option<Addr> {
-        self.sets.first(root)
-    }
-
-    /// The last element of a set.
-    pub(crate) fn last(&self, root: u64) -> Option<Addr> {
-        self.sets.last(root)
-    }
-
-    /// Calls `visit` for the elements of a set in order until it breaks.
-    pub(crate) fn for_each(&self, root: u64, visit: impl FnMut(Addr) -> ControlFlow<()>) {
-        self.sets.for_each(root, visit);
-    }
-
-    /// Calls `visit` for the elements from the first for which `before` does not hold, until it breaks.
-    pub(crate) fn for_each_from(
-        &self,
-        root: u64,
-        before: impl Fn(Addr) -> bool,
-        visit: impl FnMut(Addr) -> ControlFlow<()>,
-    ) {
-        self.sets.for_each_from(root, before, visit);
     }
 
     /// The elements of a set in order.
@@ -309,11 +274,21 @@ impl SortedRows {
 
     /// Frees a set and its rows.
     pub(crate) fn free(&mut self, root: &mut u64) {
-        let mut rows = Vec::new();
-        self.elements(*root, &mut rows);
-        rows.into_iter().for_each(|addr| self.release(addr));
+        let mut elements = Vec::new();
+        self.elements(*root, &mut elements);
+        elements.into_iter().for_each(|addr| self.rows.release(addr));
         self.sets.free(root);
     }
+}
+
+#[inline]
+fn ascending(column: usize) -> SortKey {
+    SortKey { column, desc: false, nulls_first: false }
+}
+
+#[inline]
+fn first_unequal(mut orders: impl Iterator<Item = Ordering>) -> Ordering {
+    orders.find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// The order of two values of which some may be NULL, by a sort key.

@@ -1,0 +1,162 @@
+//! The command line: what to open, what to run, how to print.
+//!
+//! Invariant: parsing touches nothing outside; a wrong argument is a message and exit code 2.
+
+use std::ffi::OsString;
+
+use lexopt::prelude::*;
+
+/// What the user asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Args {
+    /// What to run, in order; empty: the interactive shell.
+    pub(crate) jobs: Vec<Job>,
+    /// A directory argument.
+    pub(crate) directory: Option<String>,
+    /// How results are printed.
+    pub(crate) format: Option<Format>,
+    /// Print column names.
+    pub(crate) header: bool,
+    /// Text for NULL; `None`: the format's own.
+    pub(crate) null: Option<String>,
+    /// Print nothing but results and errors.
+    pub(crate) quiet: bool,
+}
+
+/// One thing to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Job {
+    /// `-c SQL`.
+    Command(String),
+    /// `-f FILE`; `-` is standard input.
+    File(String),
+    /// `run FILE`: with progress, printing the views at the end.
+    Run(String),
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Csv,
+    Json,
+    Ndjson,
+    Markdown,
+}
+
+/// What the command line says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    Args(Args),
+    Help,
+    Version,
+}
+
+pub(crate) const HELP: &str = "\
+SQL that stays true while the data moves.
+
+usage: arena-tr [OPTIONS]                  the interactive shell on a database in memory
+       arena-tr [OPTIONS] -c SQL | -f FILE run statements and leave (both may be repeated; FILE - is stdin)
+       arena-tr [OPTIONS] run FILE         run a script, show progress, print its materialized views
+
+options:
+  -c, --command SQL     run these statements
+  -f, --file FILE       run the statements of a file
+      --format FORMAT   table, csv, json, ndjson or markdown
+      --csv --json --ndjson --markdown   the same, shorter
+      --no-header       leave out column names
+      --null TEXT       print NULL as TEXT
+  -q, --quiet           print only results and errors
+  -h, --help            print this
+  -V, --version         print the version
+
+Results go to standard output, everything else to standard error.
+exit codes: 0 done, 1 a statement failed, 2 wrong usage, 3 reading or writing failed, 130 interrupted
+";
+
+impl Format {
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "table" => Self::Table,
+            "csv" => Self::Csv,
+            "json" => Self::Json,
+            "ndjson" | "jsonl" => Self::Ndjson,
+            "markdown" | "md" => Self::Markdown,
+            _ => return None,
+        })
+    }
+}
+
+/// Reads the arguments behind the program's name.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut out = Args {
+        jobs: Vec::new(),
+        directory: None,
+        format: None,
+        header: true,
+        null: None,
+        quiet: false,
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(Parsed::Help),
+            Short('V') | Long("version") => return Ok(Parsed::Version),
+            Short('c') | Long("command") => out.jobs.push(Job::Command(parser.value()?.string()?)),
+            Short('f') | Long("file") => out.jobs.push(Job::File(parser.value()?.string()?)),
+            Short('q') | Long("quiet") => out.quiet = true,
+            Long("no-header") => out.header = false,
+            Long("null") => out.null = Some(parser.value()?.string()?),
+            Long("format") => {
+                let name = parser.value()?.string()?;
+                out.format = Some(Format::by_name(&name).ok_or_else(|| {
+                    format!("unknown format '{name}': table, csv, json, ndjson or markdown")
+                })?);
+            }
+            Long(name) if Format::by_name(name).is_some() => out.format = Format::by_name(name),
+            Value(word) if word == "run" && out.directory.is_none() => {
+                out.jobs.push(Job::Run(parser.value()?.string()?));
+            }
+            Value(word) if out.directory.is_none() => out.directory = Some(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Parsed::Args(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(words: &[&str]) -> Result<Parsed, String> {
+        parse(words.iter().map(OsString::from)).map_err(|e| e.to_string())
+    }
+
+    fn parsed(words: &[&str]) -> Args {
+        match args(words) {
+            Ok(Parsed::Args(args)) => args,
+            other => panic!("{words:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn jobs_keep_their_order_and_formats_have_two_spellings() {
+        let a = parsed(&["-c", "SELECT 1", "-f", "x.sql", "run", "y.sql", "--csv"]);
+        let jobs = [
+            Job::Command("SELECT 1".into()),
+            Job::File("x.sql".into()),
+            Job::Run("y.sql".into()),
+        ];
+        assert_eq!(a.jobs, jobs);
+        assert_eq!(a.format, Some(Format::Csv));
+        assert_eq!(parsed(&["--format", "json"]).format, Some(Format::Json));
+    }
+
+    #[test]
+    fn wrong_arguments_say_what_is_wrong() {
+        assert!(args(&["--format", "xml"]).unwrap_err().contains("unknown format 'xml'"));
+        assert!(args(&["--nope"]).unwrap_err().contains("--nope"));
+        assert!(args(&["-c"]).is_err());
+        assert_eq!(parsed(&["data"]).directory.as_deref(), Some("data"));
+    }
+}

@@ -1,0 +1,227 @@
+//! The open database: the handle everything else comes from.
+//!
+//! A [`Database`] is a cheap handle to one engine behind one lock; clones share it. Statements run in a
+//! [`Session`], bulk rows go through an [`Appender`], views are followed by callback or [`Subscription`].
+//! Invariant: the lock is held for one statement, one append or one round of the sources at a time, and
+//! never while a subscriber's iterator waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arena_tr_types::{Epoch, SqlState, Timestamp};
+
+use crate::appender::Appender;
+use crate::connector::Connector;
+use crate::engine::sources::Round;
+use crate::engine::{Engine, Reader};
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::session::Session;
+use crate::subscription::{Changes, Subscription};
+
+/// An open database.
+///
+/// ```
+/// use arena_tr::Database;
+///
+/// let db = Database::in_memory();
+/// let mut session = db.session();
+/// session.execute("CREATE TABLE t (a INT); CREATE MATERIALIZED VIEW n AS SELECT count(*) FROM t")?;
+/// session.execute("INSERT INTO t VALUES (1), (2)")?;
+/// let rows = session.query("SELECT * FROM n", &[])?;
+/// assert_eq!(rows.to_vec()[0][0].to_string(), "2");
+/// # Ok::<(), arena_tr::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Mutex<Engine>,
+    pump: Mutex<Option<Pump>>,
+}
+
+/// The thread that asks the sources while nobody waits for them.
+struct Pump {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.engine.get_mut().unwrap_or_else(PoisonError::into_inner).close();
+    }
+}
+
+impl Database {
+    /// A database in memory, with default options. It is gone when the last handle is dropped.
+    pub fn in_memory() -> Self {
+        Self::with_options(Options::default())
+    }
+
+    /// A database in memory.
+    pub fn with_options(options: Options) -> Self {
+        let engine = Mutex::new(Engine::new(options));
+        Self { shared: Arc::new(Shared { engine, pump: Mutex::default() }) }
+    }
+
+    /// A new conversation.
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    /// Makes a connector known by its name.
+    pub fn register(&self, connector: Arc<dyn Connector>) {
+        self.engine().connectors.add(connector);
+    }
+
+    /// A handle for adding many rows to a stream or table.
+    ///
+    /// # Errors
+    /// When there is no such stream or table.
+    pub fn appender(&self, relation: &str) -> Result<Appender> {
+        Appender::new(self.clone(), relation)
+    }
+
+    /// Calls `callback` inside every commit that changes the relation, from the next commit on.
+    ///
+    /// # Errors
+    /// When there is no such relation, or it keeps no changes (a plain view).
+    pub fn subscribe_with(
+        &self,
+        relation: &str,
+        callback: impl FnMut(&Changes) + Send + 'static,
+    ) -> Result<()> {
+        let mut engine = self.engine();
+        let id = engine.followable(relation)?;
+        engine.entry_mut(id)?.readers.push(Reader::Callback(Box::new(callback)));
+        Ok(())
+    }
+
+    /// An iterator over the relation's changes, from the next commit on. `SUBSCRIBE` gives one that starts with
+    /// the contents.
+    ///
+    /// # Errors
+    /// When there is no such relation, or it keeps no changes (a plain view).
+    pub fn subscribe(&self, relation: &str) -> Result<Subscription> {
+        let mut engine = self.engine();
+        let id = engine.followable(relation)?;
+        let limit = engine.options.subscription_queue_rows;
+        let entry = engine.entry_mut(id)?;
+        let (subscription, queue) = Subscription::new(entry.relation.schema.clone(), limit);
+        entry.readers.push(Reader::Queue(queue));
+        Ok(subscription)
+    }
+
+    /// Asks every source once and commits what came: one step of a caller's own loop.
+    ///
+    /// # Errors
+    /// When a source fails; it is stopped, the others go on.
+    pub fn run_sources_once(&self) -> Result<Round> {
+        let mut engine = self.engine();
+        let max_rows = engine.options.source_batch_rows;
+        engine.round(max_rows)
+    }
+
+    /// Starts a thread that keeps asking the sources until the database is dropped or
+    /// [`Database::stop_sources`] is called. `on_error` gets what fails.
+    pub fn start_sources(&self, on_error: impl Fn(Error) + Send + 'static) {
+        let mut pump = self.shared.pump.lock().unwrap_or_else(PoisonError::into_inner);
+        if pump.is_some() {
+            return;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let (weak, flag) = (Arc::downgrade(&self.shared), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            while !flag.load(Ordering::Relaxed) {
+                let Some(shared) = weak.upgrade() else { return };
+                let round = Self { shared }.run_sources_once();
+                let idle = match round {
+                    Ok(round) => round.rows == 0,
+                    Err(error) => {
+                        on_error(error);
+                        true
+                    }
+                };
+                // Between rounds others get the lock; without rows there is no hurry.
+                std::thread::sleep(Duration::from_micros(if idle { 5_000 } else { 1 }));
+            }
+        });
+        *pump = Some(Pump { stop, thread });
+    }
+
+    /// Stops the thread of [`Database::start_sources`], after its current round.
+    pub fn stop_sources(&self) {
+        let pump = self.shared.pump.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(pump) = pump {
+            pump.stop.store(true, Ordering::Relaxed);
+            if pump.thread.thread().id() != std::thread::current().id() {
+                // A panic in a round was a defect; it has been printed, and the lock is taken over.
+                let _ = pump.thread.join();
+            }
+        }
+    }
+
+    /// The last commit.
+    pub fn epoch(&self) -> Epoch {
+        self.engine().epoch
+    }
+
+    /// How far event time has come in the relation: no later row is earlier. `i64::MIN` without event time or
+    /// before the first row, `i64::MAX` at the end of bounded sources.
+    ///
+    /// # Errors
+    /// When there is no such relation.
+    pub fn watermark(&self, relation: &str) -> Result<Timestamp> {
+        let engine = self.engine();
+        let id = engine.named(relation)?.relation.id;
+        Ok(engine.watermark_of(&engine.clocks_of(id)))
+    }
+
+    pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
+        // A panic while the lock was held is a defect that was reported there; contents are still whole epochs
+        // apart from the commit that panicked.
+        self.shared.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// The id of a relation that has changes to follow.
+    pub(crate) fn followable(&self, name: &str) -> Result<arena_tr_types::RelationId> {
+        let relation = self.find(name).ok_or_else(|| crate::engine::unknown(name))?;
+        if relation.view_query.is_some() {
+            return Err(Error::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!("\"{name}\" is a plain view: it keeps nothing that could change"),
+            )
+            .with_hint("use SUBSCRIBE, or CREATE MATERIALIZED VIEW"));
+        }
+        Ok(relation.id)
+    }
+}
+
+/// How far event time has come over all sources and streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTime {
+    /// The least watermark; `i64::MIN` when there is none yet, `i64::MAX` at the end of all.
+    pub watermark: Timestamp,
+    /// How far the latest event is ahead of the watermark, in microseconds.
+    pub lag_micros: Option<i64>,
+}
+
+impl Database {
+    /// How far event time has come over all sources and streams.
+    pub fn event_time(&self) -> EventTime {
+        let engine = self.engine();
+        let gates = || engine.relations.values().filter_map(|e| e.gate.as_ref());
+        let watermark = gates().map(|g| g.watermark()).min().unwrap_or(Timestamp::MIN);
+        let latest = gates().filter_map(|g| g.latest()).max();
+        let lag_micros = latest
+            .filter(|_| watermark != Timestamp::MIN && watermark != Timestamp::MAX)
+            .map(|latest| latest.saturating_sub(watermark));
+        EventTime { watermark, lag_micros }
+    }
+}

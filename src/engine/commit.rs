@@ -1,0 +1,199 @@
+//! The commit clock: one commit is one epoch, and all views advance together.
+//!
+//! The rows of a commit are applied to the relations they belong to; then every view whose inputs changed, or
+//! whose watermark moved, steps once, in an order in which each comes after all it reads; then readers and
+//! sinks get the epoch's changes. A failing row goes to its view's error relation and the view lives on. A view
+//! that fails as a whole says why when it is read, and is rebuilt from its inputs' contents at the next commit
+//! that touches them.
+//! Invariant: no reader sees a view of another epoch than the rest; nothing is delivered of an epoch before all
+//! views have stepped.
+
+use std::collections::BTreeMap;
+
+use arena_tr_storage::Batch;
+use arena_tr_types::{DataType, Epoch, RelationId, Timestamp, Value};
+use arena_tr_vm::{OnError, RowError, StepInput};
+
+use super::{Engine, Reader};
+use crate::error::Result;
+use crate::subscription::Changes;
+
+/// The changes of one epoch, by relation.
+pub(crate) type Deltas = BTreeMap<RelationId, Vec<Batch>>;
+
+impl Engine {
+    /// Commits these changes as one epoch. The rows were checked before: constraints hold, lateness is judged.
+    ///
+    /// # Errors
+    /// When memory runs out while contents are applied; a view's own failure is kept with the view.
+    pub(crate) fn commit(&mut self, mut deltas: Deltas) -> Result<Epoch> {
+        let epoch = self.epoch.next();
+        let now = self.options.clock.now().max(self.now);
+        for (id, delta) in &deltas {
+            self.apply(*id, delta)?;
+        }
+        self.epoch = epoch;
+        self.now = now;
+        for i in 0..self.order.len() {
+            self.step_view(self.order[i], epoch, now, &mut deltas)?;
+        }
+        self.deliver(epoch, now, &deltas);
+        Ok(epoch)
+    }
+
+    fn apply(&mut self, id: RelationId, delta: &[Batch]) -> Result<()> {
+        let entry = self.entry_mut(id)?;
+        entry.counters.rows_in += delta.iter().map(|b| b.live() as u64).sum::<u64>();
+        match &mut entry.store {
+            Some(store) => Ok(store.apply(delta)?),
+            None => Ok(()),
+        }
+    }
+
+    fn step_view(
+        &mut self,
+        id: RelationId,
+        epoch: Epoch,
+        now: Timestamp,
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        let Some(view) = self.relations.get(&id).and_then(|e| e.view.as_ref()) else {
+            return Ok(());
+        };
+        let watermark = self.watermark_of(&view.clocks);
+        let touched = view.inputs.iter().any(|input| deltas.contains_key(input));
+        if !touched && watermark == view.watermark {
+            return Ok(());
+        }
+        if view.failed.is_some() {
+            return if touched { self.rebuild(id, epoch, now, deltas) } else { Ok(()) };
+        }
+        let inputs: Vec<&[Batch]> = view
+            .inputs
+            .iter()
+            .map(|input| deltas.get(input).map_or(&[][..], Vec::as_slice))
+            .collect();
+        let input = StepInput {
+            epoch,
+            now,
+            watermark,
+            deltas: &inputs,
+            on_error: OnError::Divert,
+            cancel: None,
+        };
+        let view = self.relations.get_mut(&id).and_then(|e| e.view.as_mut());
+        let Some(view) = view else { return Ok(()) };
+        view.watermark = watermark;
+        match view.task.step(&input) {
+            Ok(output) => {
+                self.take_errors(id, epoch, &output.errors, deltas)?;
+                self.take_output(id, output.delta, deltas)
+            }
+            Err(error) => {
+                view.failed = Some(error.into());
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies a view's changes to its contents and lets later views see them.
+    pub(crate) fn take_output(
+        &mut self,
+        id: RelationId,
+        delta: Vec<Batch>,
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        if delta.iter().all(|b| b.live() == 0) {
+            return Ok(());
+        }
+        self.apply(id, &delta)?;
+        deltas.insert(id, delta);
+        Ok(())
+    }
+
+    /// Puts rows that a program could not compute into the view's error relation.
+    pub(crate) fn take_errors(
+        &mut self,
+        id: RelationId,
+        epoch: Epoch,
+        errors: &[RowError],
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let entry = self.entry_mut(id)?;
+        entry.counters.bad_rows += errors.len() as u64;
+        let Some(into) = entry.errors else { return Ok(()) };
+        let rows: Vec<Vec<Value>> = errors
+            .iter()
+            .map(|e| {
+                vec![
+                    Value::Int8(epoch.0 as i64),
+                    Value::Text(e.error.state.0.into()),
+                    Value::Text(e.error.message.as_str().into()),
+                    Value::Text(Value::Struct(e.row.as_slice().into()).to_string().into()),
+                ]
+            })
+            .collect();
+        self.keep_rejected(into, &rows, deltas)
+    }
+
+    /// Adds rows to a relation of rejected rows, if there is room for them; the counters always count.
+    pub(crate) fn keep_rejected(
+        &mut self,
+        into: RelationId,
+        rows: &[Vec<Value>],
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        let types: Vec<DataType> = self.entry(into)?.relation.schema.types();
+        self.keep_rejected_batch(into, Batch::from_rows(rows, &types)?, deltas)
+    }
+
+    /// The same for a batch.
+    pub(crate) fn keep_rejected_batch(
+        &mut self,
+        into: RelationId,
+        batch: Batch,
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        let kept = self.entry(into)?.counters.rows_in as usize;
+        let room = self.options.rejected_rows_kept.saturating_sub(kept);
+        let batch = if batch.rows() > room { batch.slice(0, room) } else { batch };
+        if batch.rows() > 0 {
+            self.apply(into, std::slice::from_ref(&batch))?;
+            deltas.entry(into).or_default().push(batch);
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, epoch: Epoch, now: Timestamp, deltas: &Deltas) {
+        for (id, delta) in deltas {
+            let watermark = self.watermark_of(&self.clocks_of(*id));
+            let Some(entry) = self.relations.get_mut(id) else { continue };
+            if !entry.readers.is_empty() {
+                let schema = entry.relation.schema.clone();
+                let changes = Changes { epoch, watermark, delta: delta.clone(), schema };
+                entry.readers.retain_mut(|reader| reader.take(&changes));
+            }
+        }
+        for entry in self.sinks.values_mut().filter(|s| s.failed.is_none()) {
+            let Some(delta) = deltas.get(&entry.input) else { continue };
+            // A sink that cannot write stops; what it had written stays.
+            entry.failed = entry.sink.write(epoch, now, delta).err();
+        }
+    }
+}
+
+impl Reader {
+    /// Hands the changes over. False when nobody reads any more.
+    fn take(&mut self, changes: &Changes) -> bool {
+        match self {
+            Self::Callback(callback) => {
+                callback(changes);
+                true
+            }
+            Self::Queue(queue) => queue.push(changes.clone()),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What every row of a relation must fulfil: NOT NULL and CHECK.
+//!
+//! A primary key is held by the relation's contents themselves. Checks are compiled once, when the relation is made.
+//! Invariant: a batch that passes has no row that breaks a constraint; the first that does is named in the error.
+
+use arena_tr_planner::catalog::Relation;
+use arena_tr_planner::physical::Op;
+use arena_tr_storage::Batch;
+use arena_tr_storage::arena::Pool;
+use arena_tr_types::{DataType, Epoch, Field, RelationId, Schema, SqlState, Timestamp, Value};
+use arena_tr_vm::{OnError, StepInput, Task, compile};
+
+use super::define::row_plan;
+use super::{Engine, Entry};
+use crate::error::{Error, Result};
+
+/// The compiled CHECK constraints of a relation: a program that gives one BOOLEAN column each.
+pub(crate) struct Checks {
+    names: Vec<String>,
+    task: Task,
+}
+
+impl Checks {
+    /// Compiles a relation's checks; `None` when it has none.
+    ///
+    /// # Errors
+    /// When an expression cannot be compiled.
+    pub(crate) fn new(relation: &Relation, pool: &Pool) -> Result<Option<Self>> {
+        if relation.checks.is_empty() {
+            return Ok(None);
+        }
+        let exprs: Vec<_> = relation.checks.iter().map(|(_, e)| e.clone()).collect();
+        let fields: Vec<Field> = relation
+            .checks
+            .iter()
+            .map(|(name, _)| Field::new(name.as_str(), DataType::Bool, true))
+            .collect();
+        let plan =
+            row_plan(relation, &relation.schema.types(), Op::Project { exprs }, Schema::new(fields));
+        let program = std::sync::Arc::new(compile(&plan, "check")?);
+        let names = relation.checks.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Some(Self { names, task: Task::new(program, pool, relation.id.0)? }))
+    }
+
+    /// The name of a check that some row breaks: only FALSE breaks one, as in SQL.
+    fn broken(&mut self, batch: &Batch, now: Timestamp) -> Result<Option<(String, usize)>> {
+        let deltas = [std::slice::from_ref(batch)];
+        let output = self.task.step(&StepInput {
+            epoch: Epoch(0),
+            now,
+            watermark: Timestamp::MIN,
+            deltas: &deltas,
+            on_error: OnError::Abort,
+            cancel: None,
+        })?;
+        let types = vec![DataType::Bool; self.names.len()];
+        let rows = output.delta.iter().flat_map(|b| b.to_rows(&types)).enumerate();
+        for (row_idx, row) in rows {
+            if let Some(i) = row.iter().position(|v| *v == Value::Bool(false)) {
+                return Ok(Some((self.names[i].clone(), row_idx)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Engine {
+    /// Refuses a batch of whole rows that breaks a constraint.
+    ///
+    /// # Errors
+    /// 23502 for NULL where it may not be, 23514 for a failed CHECK.
+    pub(crate) fn check_rows(&mut self, id: RelationId, batch: &Batch) -> Result<()> {
+        let now = self.options.clock.now().max(self.now);
+        let Entry { relation, checks, .. } = self.entry_mut(id)?;
+        for (field, column) in relation.schema.fields.iter().zip(&batch.columns) {
+            if !field.nullable && column.null_count() > 0 {
+                return Err(Error::new(
+                    SqlState::NOT_NULL_VIOLATION,
+                    format!(
+                        "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                        field.name, relation.name
+                    ),
+                ));
+            }
+        }
+        let Some(checks) = checks else { return Ok(()) };
+        let Some((name, row_idx)) = checks.broken(batch, now)? else { return Ok(()) };
+        let row = Value::Struct(batch.row(row_idx, &relation.schema.types()).into());
+        Err(Error::new(
+            SqlState::CHECK_VIOLATION,
+            format!(
+                "new row for relation \"{}\" violates check constraint \"{name}\": {row}",
+                relation.name
+            ),
+        ))
+    }
+}

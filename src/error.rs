@@ -1,0 +1,178 @@
+//! The one error type of the public API: opaque, with a kind to branch on and a place to point at.
+//!
+//! Errors of every layer arrive here and keep their SQLSTATE, their hint and the byte range of the
+//! statement they are about, so that a program can react and a person can see where.
+//! Invariant: `Display` is one line; `render` adds the caret picture and the hint.
+
+use std::fmt;
+
+use arena_tr_parser::{ParseError, Span};
+use arena_tr_planner::PlanError;
+use arena_tr_types::{SqlError, SqlState};
+
+/// What kind of failure an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The statement is wrong: syntax, names, types.
+    Statement,
+    /// The statement is right but its data is not: overflow, a bad cast, a violated constraint.
+    Data,
+    /// The construct is known and not built.
+    Unsupported,
+    /// The statement was cancelled.
+    Cancelled,
+    /// Reading or writing outside the database failed.
+    Io,
+    /// A memory budget or another limit was reached.
+    Limit,
+    /// A defect of the engine.
+    Internal,
+}
+
+/// Any failure of the engine.
+#[derive(Debug, Clone)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: ErrorKind,
+    state: SqlState,
+    message: String,
+    hint: Option<String>,
+    span: Option<Span>,
+    sql: Option<String>,
+}
+
+/// The result of everything public.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of this state.
+    pub fn new(state: SqlState, message: impl Into<String>) -> Self {
+        let kind = kind_of(state);
+        let message = message.into();
+        Self { inner: Box::new(Inner { kind, state, message, hint: None, span: None, sql: None }) }
+    }
+
+    /// Reading or writing `what` failed.
+    pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self::new(SqlState::IO_ERROR, format!("{what}: {error}"))
+    }
+
+    /// A construct that is not built.
+    pub fn unsupported(what: impl fmt::Display) -> Self {
+        SqlError::unsupported(what).into()
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, pointing at a part of the statement, unless it points somewhere already.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.inner.span.get_or_insert(span);
+        self
+    }
+
+    /// The same, knowing the text its span is about.
+    #[must_use]
+    pub(crate) fn in_statement(mut self, sql: &str) -> Self {
+        self.inner.sql.get_or_insert_with(|| sql.to_owned());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Its SQLSTATE.
+    pub fn state(&self) -> SqlState {
+        self.inner.state
+    }
+
+    /// What is wrong, in one line.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// How to mend it, if that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.inner.hint.as_deref()
+    }
+
+    /// The byte range of the statement's text that it is about.
+    pub fn span(&self) -> Option<Span> {
+        self.inner.span
+    }
+
+    /// The picture for a person: message, the line with a caret under it, the hint.
+    pub fn render(&self) -> String {
+        let mut out = format!("error: {}", self.inner.message);
+        if let (Some(sql), Some(span)) = (&self.inner.sql, self.inner.span) {
+            out.push('\n');
+            out.push_str(arena_tr_parser::span::excerpt(sql, &span).trim_end());
+        }
+        if let Some(hint) = &self.inner.hint {
+            out.push_str("\nhint: ");
+            out.push_str(hint);
+        }
+        out
+    }
+}
+
+fn kind_of(state: SqlState) -> ErrorKind {
+    match state {
+        SqlState::FEATURE_NOT_SUPPORTED => ErrorKind::Unsupported,
+        SqlState::QUERY_CANCELED => ErrorKind::Cancelled,
+        SqlState::IO_ERROR => ErrorKind::Io,
+        SqlState::INTERNAL => ErrorKind::Internal,
+        _ => match &state.0[..2] {
+            "21" | "22" | "23" => ErrorKind::Data,
+            "53" | "54" => ErrorKind::Limit,
+            "58" => ErrorKind::Io,
+            _ => ErrorKind::Statement,
+        },
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<SqlError> for Error {
+    fn from(error: SqlError) -> Self {
+        let mut out = Self::new(error.state, error.message);
+        out.inner.hint = error.hint;
+        out
+    }
+}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        let mut out = Self::new(SqlState::SYNTAX_ERROR, error.message);
+        out.inner.hint = error.hint;
+        out.inner.span = Some(error.span);
+        out
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        let mut out = Self::new(error.state, error.message);
+        out.inner.hint = error.hint;
+        out.inner.span = error.span;
+        out
+    }
+}

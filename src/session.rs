@@ -1,0 +1,159 @@
+//! One client's conversation: statements in, outcomes out.
+//!
+//! A session holds settings and runs statements one after the other; each is its own transaction. What a
+//! statement does stands in the module of its family ([`crate::statement`]); this one only leads there.
+//! Invariant: when a statement fails, the database is as before it, and statements after it in the same text
+//! do not run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arena_tr_parser::ast;
+use arena_tr_types::{Epoch, Value};
+
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::rows::Rows;
+use crate::statement;
+use crate::subscription::Subscription;
+
+/// A conversation with a database.
+pub struct Session {
+    pub(crate) db: Database,
+    pub(crate) settings: statement::Settings,
+    cancel: CancelHandle,
+}
+
+/// Stops the statement that a session is running, from another thread.
+#[derive(Debug, Clone, Default)]
+pub struct CancelHandle {
+    flag: Arc<AtomicBool>,
+}
+
+/// What a statement gave.
+#[derive(Default)]
+pub struct Outcome {
+    /// What happened, in PostgreSQL's words: `SELECT 3`, `INSERT 0 1`, `CREATE TABLE`.
+    pub tag: String,
+    /// Rows, if the statement returns some.
+    pub rows: Option<Rows>,
+    /// Changes to follow, after SUBSCRIBE.
+    pub subscription: Option<Subscription>,
+    /// What the user should know.
+    pub notices: Vec<String>,
+    /// The epoch of the commit, if the statement made one.
+    pub epoch: Option<Epoch>,
+}
+
+impl CancelHandle {
+    /// Asks the running statement to stop. It fails with SQLSTATE 57014 within a batch.
+    pub fn cancel(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+}
+
+impl Outcome {
+    /// An outcome with nothing but its tag.
+    pub(crate) fn tag(tag: impl Into<String>) -> Self {
+        Self { tag: tag.into(), ..Self::default() }
+    }
+
+    /// Rows with their tag.
+    pub(crate) fn rows(verb: &str, rows: Rows) -> Self {
+        Self { tag: format!("{verb} {}", rows.len()), rows: Some(rows), ..Self::default() }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(db: Database) -> Self {
+        Self { db, settings: statement::Settings::default(), cancel: CancelHandle::default() }
+    }
+
+    /// A handle that stops what this session runs.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.cancel.clone()
+    }
+
+    /// The database it talks to.
+    pub fn database(&self) -> Database {
+        self.db.clone()
+    }
+
+    /// Number of columns that a query would return.
+    ///
+    /// # Errors
+    /// When the text is not a query or is wrong.
+    pub fn columns_of(&self, query: &str) -> Result<usize> {
+        let (plan, _) = self.db.internals().logical_plan(query)?;
+        Ok(plan.schema.len())
+    }
+
+    /// Runs all statements of a text and gives what each gave.
+    ///
+    /// # Errors
+    /// The first statement's that fails; the ones before it have taken effect, the ones after it do not run.
+    pub fn execute(&mut self, sql: &str) -> Result<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        self.run(sql, &mut |outcome| outcomes.push(outcome))?;
+        Ok(outcomes)
+    }
+
+    /// The same, handing over each outcome as it is there.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub fn run(&mut self, sql: &str, each: &mut dyn FnMut(Outcome)) -> Result<()> {
+        self.cancel.flag().store(false, Ordering::Relaxed);
+        let statements = arena_tr_parser::parse(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        for statement in &statements {
+            let outcome = self.one(sql, statement, &[]);
+            each(outcome.map_err(|e| e.in_statement(sql))?);
+        }
+        Ok(())
+    }
+
+    /// Runs one statement that returns rows, with values for `$1`, `$2`, ...
+    ///
+    /// ```
+    /// # use arena_tr::{Database, Value};
+    /// let rows = Database::in_memory().session().query("SELECT $1 + 1", &[Value::Int4(41)])?;
+    /// assert_eq!(rows.to_vec(), vec![vec![Value::Int4(42)]]);
+    /// # Ok::<(), arena_tr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the statement fails or returns no rows.
+    pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Rows> {
+        let outcome = self.execute_with(sql, params)?;
+        outcome.rows.ok_or_else(|| {
+            let state = arena_tr_types::SqlState::WRONG_OBJECT_TYPE;
+            Error::new(state, format!("the statement returns no rows: {}", outcome.tag))
+        })
+    }
+
+    /// Runs one statement with values for `$1`, `$2`, ...
+    ///
+    /// # Errors
+    /// When it fails, or the text is not exactly one statement.
+    pub fn execute_with(&mut self, sql: &str, params: &[Value]) -> Result<Outcome> {
+        self.cancel.flag().store(false, Ordering::Relaxed);
+        let statement =
+            arena_tr_parser::parse_one(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        self.one(sql, &statement, params).map_err(|e| e.in_statement(sql))
+    }
+
+    fn one(&mut self, sql: &str, statement: &ast::Statement, params: &[Value]) -> Result<Outcome> {
+        let text = &sql[statement.span.start as usize..statement.span.end as usize];
+        let cancel = self.cancel.clone();
+        let cx = statement::Context { db: &self.db, sql: text, params, cancel: &cancel };
+        statement::run(&cx, &mut self.settings, &statement.kind)
+    }
+}

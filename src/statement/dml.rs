@@ -1,0 +1,124 @@
+//! INSERT, UPDATE, DELETE: one commit each.
+//!
+//! The rows that change are found by running the statement's query over the contents; then they become the delta of
+//! one epoch.
+//! Invariant: constraints are checked before anything is applied.
+
+use arena_tr_parser::ast;
+use arena_tr_planner::bind::{self, BindOptions, Returning};
+use arena_tr_planner::catalog::{Relation, RelationKind};
+use arena_tr_planner::physical::Op;
+use arena_tr_storage::Batch;
+use arena_tr_types::{DataType, Epoch, SqlState, Timestamp};
+use arena_tr_vm::{OnError, StepInput, Task, compile};
+
+use super::Context;
+use crate::engine::commit::Deltas;
+use crate::engine::define::row_plan;
+use crate::engine::{Engine, kind_name};
+use crate::error::{Error, Result};
+use crate::rows::Rows;
+use crate::session::Outcome;
+
+fn options(cx: &Context<'_>) -> BindOptions {
+    super::query::options(cx)
+}
+
+/// INSERT.
+pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> {
+    let mut engine = cx.db.engine();
+    let bound = bind::bind_insert(insert, &engine.catalog, &options(cx))?;
+    let rows = super::query::run(cx, &engine, bound.source)?;
+    let mut deltas = Deltas::new();
+    let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
+    for batch in &batches {
+        engine.check_rows(bound.relation.id, batch)?;
+        engine.accept_complete(bound.relation.id, batch.clone(), &mut deltas)?;
+    }
+    let tag = format!("INSERT 0 {}", rows.len());
+    finish(&mut engine, deltas, tag, "INSERT", bound.returning, &bound.relation, (&types, &batches))
+}
+
+/// UPDATE.
+pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> {
+    let mut engine = cx.db.engine();
+    let bound = bind::bind_update(update, &engine.catalog, &options(cx))?;
+    must_be_table(&bound.relation)?;
+    let rows = super::query::run(cx, &engine, bound.source)?;
+    let n = bound.relation.schema.len();
+    let (old, new): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..2 * n).collect());
+    let mut delta = Vec::new();
+    for batch in rows.batches() {
+        let new = batch.project(&new);
+        engine.check_rows(bound.relation.id, &new)?;
+        delta.push(batch.project(&old).negate());
+        delta.push(new);
+    }
+    let deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    let tag = format!("UPDATE {}", rows.len());
+    let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
+    finish(&mut engine, deltas, tag, "UPDATE", bound.returning, &bound.relation, (&types, &batches))
+}
+
+/// DELETE.
+pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> {
+    let mut engine = cx.db.engine();
+    let bound = bind::bind_delete(delete, &engine.catalog, &options(cx))?;
+    must_be_table(&bound.relation)?;
+    let rows = super::query::run(cx, &engine, bound.source)?;
+    let own: Vec<usize> = (0..bound.relation.schema.len()).collect();
+    let delta: Vec<Batch> = rows.batches().iter().map(|b| b.project(&own).negate()).collect();
+    let deltas = Deltas::from([(bound.relation.id, delta)]);
+    let tag = format!("DELETE {}", rows.len());
+    let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
+    finish(&mut engine, deltas, tag, "DELETE", bound.returning, &bound.relation, (&types, &batches))
+}
+
+fn must_be_table(relation: &Relation) -> Result<()> {
+    if relation.kind == RelationKind::Table {
+        return Ok(());
+    }
+    Err(Error::new(
+        SqlState::WRONG_OBJECT_TYPE,
+        format!("cannot change rows of \"{}\": it is a {}", relation.name, kind_name(relation.kind)),
+    )
+    .with_hint("only tables have rows that change; a stream only grows"))
+}
+
+/// Computes RETURNING, so that its errors come before the commit, and commits.
+fn finish(
+    engine: &mut Engine,
+    deltas: Deltas,
+    tag: String,
+    verb: &str,
+    returning: Option<Returning>,
+    relation: &Relation,
+    (types, source): (&[DataType], &[Batch]),
+) -> Result<Outcome> {
+    let rows = returning.map(|r| compute(engine, relation, r, (types, source))).transpose()?;
+    let epoch = Some(engine.commit(deltas)?);
+    Ok(match rows {
+        Some(rows) => Outcome { epoch, ..Outcome::rows(verb, rows) },
+        None => Outcome { epoch, ..Outcome::tag(tag) },
+    })
+}
+
+fn compute(
+    engine: &Engine,
+    relation: &Relation,
+    returning: Returning,
+    (types, source): (&[DataType], &[Batch]),
+) -> Result<Rows> {
+    let Returning { exprs, schema } = returning;
+    let plan = row_plan(relation, types, Op::Project { exprs }, schema.clone());
+    let mut task = Task::new(std::sync::Arc::new(compile(&plan, "returning")?), &engine.pool, 0)?;
+    let output = task.step(&StepInput {
+        epoch: Epoch(0),
+        now: engine.options.clock.now().max(engine.now),
+        watermark: Timestamp::MIN,
+        deltas: &[source],
+        on_error: OnError::Abort,
+        cancel: None,
+    })?;
+    Ok(Rows::new(schema, output.delta))
+}

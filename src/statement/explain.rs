@@ -1,0 +1,90 @@
+//! EXPLAIN: the plan, the state verdict, the bytecode.
+//!
+//! Invariant: what is shown is what would run: the same planning and the same code generation, nothing redone
+//! for display.
+
+use arena_tr_parser::ast::{self, ExplainForm, ExplainTarget, StatementKind};
+use arena_tr_planner::physical::PhysicalPlan;
+use arena_tr_planner::{Lowered, Mode};
+use arena_tr_types::SqlState;
+use arena_tr_vm::{ConstEvaluator, compile};
+
+use super::Context;
+use crate::engine::{Engine, unknown};
+use crate::error::{Error, Result};
+use crate::session::Outcome;
+
+/// EXPLAIN.
+pub(super) fn explain(cx: &Context<'_>, explain: &ast::Explain) -> Result<Outcome> {
+    if explain.analyze {
+        return Err(Error::unsupported("EXPLAIN ANALYZE"));
+    }
+    let engine = cx.db.engine();
+    let text = match &explain.target {
+        ExplainTarget::View(name) => view(&engine, explain.form, name)?,
+        ExplainTarget::Statement(statement) => match &statement.kind {
+            StatementKind::Query(query) => planned(cx, &engine, explain.form, query, None)?,
+            StatementKind::CreateView(create) if create.materialized => {
+                let name = super::catalog_name(&create.name);
+                planned(cx, &engine, explain.form, &create.query, Some(&name))?
+            }
+            _ => return Err(Error::unsupported("EXPLAIN of this statement")),
+        },
+    };
+    super::show::texts(&["plan"], text.lines().map(|line| vec![line.to_owned()]))
+}
+
+/// Plans a query as it would run: once, or, with a view's name, standing.
+fn planned(
+    cx: &Context<'_>,
+    engine: &Engine,
+    form: ExplainForm,
+    query: &ast::Query,
+    view: Option<&str>,
+) -> Result<String> {
+    let bound = super::query::bind(cx, &engine.catalog, query)?;
+    // State is what a standing query keeps, so that form explains the query as a view.
+    let standing = view.is_some() || form == ExplainForm::State || bound.emit.is_some();
+    let mode = match standing {
+        true => crate::engine::define::standing(bound.emit),
+        false => Mode::AdHoc,
+    };
+    let plan = arena_tr_planner::optimize(bound.plan, &ConstEvaluator::default())?;
+    if form == ExplainForm::Logical {
+        return Ok(arena_tr_planner::logical::display::explain(&plan, &engine.catalog));
+    }
+    let lowered = arena_tr_planner::lower(plan, &engine.catalog, &mode)?;
+    show(form, &lowered, view.unwrap_or("query"))
+}
+
+fn show(form: ExplainForm, lowered: &Lowered, name: &str) -> Result<String> {
+    Ok(match form {
+        ExplainForm::State => arena_tr_planner::delta::bounded::explain(&lowered.plan),
+        ExplainForm::Bytecode => bytecode(&lowered.plan, name)?,
+        _ => arena_tr_planner::physical::display::explain(&lowered.plan),
+    })
+}
+
+fn bytecode(plan: &PhysicalPlan, name: &str) -> Result<String> {
+    Ok(compile(plan, name)?.to_text())
+}
+
+/// The plan of a view that runs.
+fn view(engine: &Engine, form: ExplainForm, name: &ast::ObjectName) -> Result<String> {
+    let key = super::catalog_name(name);
+    let relation = engine.find(&key).ok_or_else(|| unknown(&key).at(name.span))?;
+    let Some(view) = &engine.entry(relation.id)?.view else {
+        return Err(Error::new(
+            SqlState::WRONG_OBJECT_TYPE,
+            format!("\"{key}\" is not a materialized view"),
+        )
+        .at(name.span));
+    };
+    match form {
+        ExplainForm::Bytecode => Ok(view.program.to_text()),
+        ExplainForm::Physical => Ok(arena_tr_planner::physical::display::explain(&view.plan)),
+        ExplainForm::State => Ok(arena_tr_planner::delta::bounded::explain(&view.plan)),
+        _ => Err(Error::unsupported("this form of EXPLAIN for an existing view")
+            .with_hint("explain its CREATE MATERIALIZED VIEW statement")),
+    }
+}

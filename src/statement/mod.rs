@@ -1,0 +1,96 @@
+//! What each family of statements does.
+//!
+//! One file a family: [`query`] reads, [`dml`] changes rows, [`ddl`] changes what exists, [`subscribe`] follows,
+//! [`copy`] moves whole files, [`explain`] and [`show`] look inside. Each takes the lock itself, for one
+//! statement.
+//! Invariant: a handler that fails leaves the database as it found it.
+
+mod copy;
+mod ddl;
+mod dml;
+mod explain;
+mod query;
+mod settings;
+mod show;
+mod subscribe;
+
+pub(crate) use settings::Settings;
+
+use std::time::Duration;
+
+use arena_tr_parser::ast::{ObjectName, StatementKind};
+use arena_tr_types::{SqlState, Value};
+
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::session::{CancelHandle, Outcome};
+
+/// What every handler gets.
+pub(crate) struct Context<'a> {
+    pub(crate) db: &'a Database,
+    /// The statement's own text.
+    pub(crate) sql: &'a str,
+    /// Values of `$1`, `$2`, ...
+    pub(crate) params: &'a [Value],
+    pub(crate) cancel: &'a CancelHandle,
+}
+
+/// Runs one statement.
+pub(crate) fn run(
+    cx: &Context<'_>,
+    settings: &mut Settings,
+    statement: &StatementKind,
+) -> Result<Outcome> {
+    match statement {
+        StatementKind::Query(query) => query::select(cx, query),
+        StatementKind::CreateRelation(create) => ddl::create_relation(cx, create),
+        StatementKind::CreateView(create) => ddl::create_view(cx, create),
+        StatementKind::CreateSink(create) => ddl::create_sink(cx, create),
+        StatementKind::Drop { kind, if_exists, names, cascade } => {
+            ddl::drop(cx, *kind, *if_exists, names, *cascade)
+        }
+        StatementKind::Insert(insert) => dml::insert(cx, insert),
+        StatementKind::Update(update) => dml::update(cx, update),
+        StatementKind::Delete(delete) => dml::delete(cx, delete),
+        StatementKind::Subscribe(subscribe) => subscribe::subscribe(cx, subscribe),
+        StatementKind::Explain(explain) => explain::explain(cx, explain),
+        StatementKind::Show { what } => show::show(cx, settings, what),
+        StatementKind::Describe { name } => show::describe(cx, name),
+        StatementKind::Set { name, value } => settings.set(name, value),
+        StatementKind::Copy(copy) => copy::copy(cx, copy),
+        StatementKind::WaitForSources => wait_for_sources(cx),
+        StatementKind::Flush => Ok(Outcome::tag("FLUSH")),
+        StatementKind::Unsupported { what } => Err(Error::unsupported(what)),
+        _ => Err(Error::unsupported("this statement")),
+    }
+}
+
+/// WAIT FOR SOURCES: rounds until every bounded source is drained. The lock is free between rounds.
+fn wait_for_sources(cx: &Context<'_>) -> Result<Outcome> {
+    loop {
+        check_cancel(cx.cancel)?;
+        let round = cx.db.run_sources_once()?;
+        if round.bounded_left == 0 {
+            return Ok(Outcome { epoch: round.epoch, ..Outcome::tag("WAIT") });
+        }
+        if round.rows == 0 && round.epoch.is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+pub(crate) fn check_cancel(cancel: &CancelHandle) -> Result<()> {
+    if cancel.is_set() {
+        return Err(Error::new(SqlState::QUERY_CANCELED, "the statement was cancelled"));
+    }
+    Ok(())
+}
+
+/// A relation's name as the catalog keeps it: without `public.`, other schemas kept.
+pub(crate) fn catalog_name(name: &ObjectName) -> String {
+    let parts: Vec<&str> = name.parts.iter().map(|p| p.name.as_str()).collect();
+    match parts.as_slice() {
+        ["public", rest @ ..] if !rest.is_empty() => rest.join("."),
+        all => all.join("."),
+    }
+}

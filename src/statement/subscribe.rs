@@ -1,0 +1,86 @@
+//! SUBSCRIBE: a query's changes as they are committed.
+//!
+//! A subscription to a whole relation attaches to it; any other query becomes a standing program of its own
+//! that keeps no contents and goes with its reader.
+//! Invariant: snapshot and changes together are the query's contents at every epoch, without gap or overlap.
+
+use arena_tr_parser::ast;
+use arena_tr_types::{Schema, SqlState};
+
+use super::Context;
+use crate::engine::Reader;
+use crate::error::{Error, Result};
+use crate::session::Outcome;
+use crate::subscription::{Changes, Subscription};
+
+/// SUBSCRIBE.
+pub(super) fn subscribe(cx: &Context<'_>, subscribe: &ast::Subscribe) -> Result<Outcome> {
+    if subscribe.envelope.is_some() {
+        return Err(Error::unsupported("SUBSCRIBE ... ENVELOPE"));
+    }
+    if subscribe.as_of.is_some() || subscribe.up_to.is_some() {
+        return Err(Error::unsupported("SUBSCRIBE AS OF / UP TO EPOCH (it needs retained history)"));
+    }
+    let snapshot = wants_snapshot(&subscribe.options)?;
+    let mut engine = cx.db.engine();
+    let mut notices = Vec::new();
+    let whole = whole_relation(cx, &subscribe.query);
+    let (id, contents) = match whole.and_then(|name| engine.followable(&name).ok()) {
+        Some(id) => (id, engine.contents(id)),
+        None => {
+            let bound = super::query::bind(cx, &engine.catalog, &subscribe.query)?;
+            engine.start_anonymous(bound, cx.sql, &mut notices)?
+        }
+    };
+    let limit = engine.options.subscription_queue_rows;
+    let (epoch, watermark) = (engine.epoch, engine.watermark_of(&engine.clocks_of(id)));
+    let schema: Schema = engine.entry(id)?.relation.schema.clone();
+    let (subscription, queue) = Subscription::new(schema.clone(), limit);
+    if snapshot && !contents.is_empty() {
+        queue.push(Changes { epoch, watermark, delta: contents, schema });
+    }
+    engine.entry_mut(id)?.readers.push(Reader::Queue(queue));
+    Ok(Outcome { subscription: Some(subscription), notices, ..Outcome::tag("SUBSCRIBE") })
+}
+
+/// The relation's name if the query is `SELECT * FROM name`.
+fn whole_relation(cx: &Context<'_>, query: &ast::Query) -> Option<String> {
+    let plain = query.ctes.is_empty()
+        && query.order_by.is_empty()
+        && query.limit.is_none()
+        && query.offset.is_none()
+        && query.emit.is_none()
+        && cx.params.is_empty();
+    let ast::query::SetExpr::Select(select) = &query.body else { return None };
+    let whole = matches!(select.items.as_slice(), [ast::SelectItem::Wildcard(_)])
+        && select.distinct.is_none()
+        && select.selection.is_none()
+        && select.group_by.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none();
+    match select.from.as_slice() {
+        [ast::From::Table { name, alias: None }] if plain && whole => {
+            Some(super::catalog_name(name))
+        }
+        _ => None,
+    }
+}
+
+fn wants_snapshot(options: &[ast::WithOption]) -> Result<bool> {
+    let mut snapshot = true;
+    for option in options {
+        match (option.key.as_str(), &option.value) {
+            ("snapshot", ast::Literal::Bool(value)) => snapshot = *value,
+            ("progress", _) => return Err(Error::unsupported("SUBSCRIBE ... WITH (PROGRESS)")),
+            (key, _) => {
+                return Err(Error::new(
+                    SqlState::INVALID_PARAMETER,
+                    format!("wrong option \"{key}\" of SUBSCRIBE"),
+                )
+                .at(option.span)
+                .with_hint("options: SNAPSHOT = true | false"));
+            }
+        }
+    }
+    Ok(snapshot)
+}

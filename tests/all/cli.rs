@@ -1,0 +1,102 @@
+//! The program as a user starts it: arguments, formats, streams, exit codes.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use crate::root;
+
+/// The program, built once.
+fn program() -> Command {
+    // Cargo builds the program for its own package only, so it is asked for here; the build is shared.
+    static BUILT: std::sync::Once = std::sync::Once::new();
+    BUILT.call_once(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let status = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "arena-tr-repl"])
+            .current_dir(root())
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the program builds");
+    });
+    let target = std::env::current_exe().expect("a test knows where it is");
+    let folder = target.parent().and_then(|p| p.parent()).expect("target/debug/deps/test");
+    Command::new(folder.join("arena-tr"))
+}
+
+fn run(args: &[&str], input: &str) -> Output {
+    let mut child = program()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    stdin.write_all(input.as_bytes()).expect("the program reads its input");
+    drop(stdin);
+    child.wait_with_output().expect("the program ends")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+#[test]
+fn results_go_to_stdout_and_the_rest_to_stderr() {
+    let out = run(&["-c", "CREATE TABLE t (a INT); INSERT INTO t VALUES (1); SELECT a, 'x' AS b FROM t"], "");
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(text(&out.stdout), " a | b\n---+---\n 1 | x\n(1 row)\n");
+    assert_eq!(text(&out.stderr), "CREATE TABLE\nINSERT 0 1\n");
+    let quiet = run(&["-q", "-c", "CREATE TABLE t (a INT)"], "");
+    assert_eq!((text(&quiet.stdout), text(&quiet.stderr)), (String::new(), String::new()));
+}
+
+#[test]
+fn every_format_prints_the_same_rows() {
+    let sql = "SELECT 1 AS a, 'x,\"y' AS b, NULL::int AS c, TIMESTAMP '2015-07-15 00:00:00.006' AS d";
+    let of = |args: &[&str]| {
+        let out = run(&[args, &["-c", sql]].concat(), "");
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        text(&out.stdout)
+    };
+    assert_eq!(of(&["--csv"]), "a,b,c,d\r\n1,\"x,\"\"y\",,2015-07-15 00:00:00.006\r\n");
+    let object = r#"{"a":1,"b":"x,\"y","c":null,"d":"2015-07-15 00:00:00.006"}"#;
+    assert_eq!(of(&["--ndjson"]), format!("{object}\n"));
+    assert_eq!(of(&["--json"]), format!("[\n  {object}\n]\n"));
+    assert_eq!(
+        of(&["--format", "markdown", "--null", "-"]),
+        "| a | b | c | d |\n| ---: | --- | ---: | --- |\n| 1 | x,\"y | - | 2015-07-15 00:00:00.006 |\n"
+    );
+    assert_eq!(of(&["--csv", "--no-header", "--null", "N"]), "1,\"x,\"\"y\",N,2015-07-15 00:00:00.006\r\n");
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let code = |args: &[&str]| run(args, "").status.code();
+    assert_eq!(code(&["-c", "SELECT 1"]), Some(0));
+    assert_eq!(code(&["-c", "SELECT 1/0"]), Some(1));
+    assert_eq!(code(&["-c", "SELECT nope"]), Some(1));
+    assert_eq!(code(&["--nope"]), Some(2));
+    assert_eq!(code(&["--format", "xml"]), Some(2));
+    assert_eq!(code(&["-f", "no such file.sql"]), Some(3));
+    assert_eq!(code(&["somewhere/"]), Some(2));
+}
+
+#[test]
+fn a_script_stops_at_its_first_error_with_line_and_caret() {
+    let script = "CREATE TABLE t (a INT);\n\nSELECT a,\n  b FROM t;\nSELECT 'never';\n";
+    let out = run(&["-f", "-"], script);
+    assert_eq!(out.status.code(), Some(1));
+    let err = text(&out.stderr);
+    assert!(err.contains("stdin:4:"), "{err}");
+    assert!(err.contains("column \"b\" does not exist") && err.contains('^'), "{err}");
+    assert!(!text(&out.stdout).contains("never"));
+}
+
+#[test]
+fn statements_come_from_stdin_too() {
+    let out = run(&["--csv", "--no-header"], "SELECT 1;\nSELECT 2");
+    assert_eq!(text(&out.stdout), "1\r\n2\r\n");
+    let out = run(&["--version"], "");
+    assert!(text(&out.stdout).starts_with("arena-tr 0."));
+}

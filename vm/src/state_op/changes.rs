@@ -1,0 +1,66 @@
+//! Rows on their way out: which rows of state an epoch shows, with what weight and number.
+//!
+//! Operators that keep whole rows list their changes by address and hand them out in batches; rows that
+//! left the state stay until the list is done.
+//!
+//! Invariant: a row that is listed is not freed before `take` has yielded `None`.
+
+use arena_tr_storage::arena::Addr;
+use arena_tr_storage::batch::Batch;
+use arena_tr_storage::column::{Column, Fixed};
+use arena_tr_types::limits::BATCH_ROWS;
+
+use super::live::weighted;
+use super::sorted::Rows;
+
+/// A row shown with a number (0 where none is wanted).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    pub(crate) addr: Addr,
+    pub(crate) weight: i64,
+    pub(crate) number: i64,
+}
+
+/// Changes of an epoch.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    list: Vec<Shown>,
+    next: usize,
+    /// Rows to be freed behind the list.
+    gone: Vec<Addr>,
+}
+
+impl Changes {
+    /// Lists a change.
+    pub(crate) fn push(&mut self, addr: Addr, weight: i64, number: i64) {
+        if weight != 0 {
+            self.list.push(Shown { addr, weight, number });
+        }
+    }
+
+    /// Frees a row when the list is done.
+    pub(crate) fn bury(&mut self, addr: Addr) {
+        self.gone.push(addr);
+    }
+
+    /// The next rows, with their number behind them if `numbered`. After the last, buried rows are freed.
+    pub(crate) fn take(&mut self, rows: &mut Rows, numbered: bool) -> Option<Batch> {
+        if self.next == self.list.len() {
+            self.list.clear();
+            self.next = 0;
+            self.gone.drain(..).for_each(|addr| rows.release(addr));
+            return None;
+        }
+        let end = self.list.len().min(self.next + BATCH_ROWS);
+        let piece = &self.list[self.next..end];
+        self.next = end;
+        let addrs: Vec<Addr> = piece.iter().map(|s| s.addr).collect();
+        let weights: Vec<i64> = piece.iter().map(|s| s.weight).collect();
+        let mut columns: Vec<Column> = rows.columns(&addrs).collect();
+        if numbered {
+            let numbers = piece.iter().map(|s| s.number).collect();
+            columns.push(Column::I64(Fixed::new(numbers)));
+        }
+        Some(weighted(columns, &weights))
+    }
+}
