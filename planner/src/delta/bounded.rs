@@ -1,12 +1,294 @@
-//! How large each operator's state can get, and the smallest change that bounds it.
+//! How large each operator's state can get, and the smallest change that bounds it: EXPLAIN (STATE).
+//!
+//! State is bounded by time when the watermark frees it, by the number of keys when there is one entry for each,
+//! or by the rows of a table, which its owner controls. What holds every row of a stream grows for ever;
+//! of that a view's author is told when the view is made.
+//! Invariant: a verdict follows from the finished plan; what is called bounded is so for every input.
+
+use std::fmt::Write;
 
 use arena_tr_parser::Span;
+use arena_tr_types::AggFunc;
 
-use super::Facts;
-use crate::physical::PhysicalPlan;
+use crate::logical::display::Names;
+use crate::physical::display::{operator, past};
 use crate::physical::lower::Notice;
+use crate::physical::{Agg, Forget, Node, NodeId, Op, PhysicalPlan};
+
+/// How a number of rows grows, least first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Growth {
+    /// It does not.
+    Constant,
+    /// With the open windows, or the rows that the watermark has not passed.
+    Time(String),
+    /// With the contents of tables.
+    Tables(String),
+    /// With the number of distinct keys.
+    Keys(String),
+    /// With every row that ever came.
+    Rows(String),
+}
+
+impl Growth {
+    /// What it grows with, in words.
+    pub fn formula(&self) -> &str {
+        match self {
+            Self::Constant => "one entry",
+            Self::Time(text) | Self::Tables(text) | Self::Keys(text) | Self::Rows(text) => text,
+        }
+    }
+
+    /// The judgement in one word or two.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Self::Constant | Self::Time(_) => "bounded",
+            Self::Tables(_) => "bounded by its tables",
+            Self::Keys(_) => "bounded by the number of keys",
+            Self::Rows(_) => "unbounded",
+        }
+    }
+}
+
+/// The state of one operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSize {
+    /// Which operator.
+    pub node: NodeId,
+    /// Which part of its state, if it has several.
+    pub part: Option<&'static str>,
+    /// How it grows.
+    pub growth: Growth,
+    /// What to change, if it is unbounded.
+    pub fix: Option<String>,
+}
+
+/// The text of EXPLAIN (STATE): one line per state, inputs first.
+pub fn explain(plan: &PhysicalPlan) -> String {
+    let mut out = String::new();
+    for state in states(plan) {
+        let _ = write!(out, "{}", operator(plan, state.node));
+        if let Some(part) = state.part {
+            let _ = write!(out, " ({part})");
+        }
+        let _ = writeln!(out, ": {}: {}", state.growth.verdict(), state.growth.formula());
+        if let Some(fix) = state.fix {
+            let _ = writeln!(out, "  fix: {fix}");
+        }
+    }
+    out
+}
 
 /// Remarks on operators whose state nothing bounds.
-pub fn notices(_plan: &PhysicalPlan, _facts: &[Facts], _spans: &[Option<Span>]) -> Vec<Notice> {
-    Vec::new()
+pub fn notices(plan: &PhysicalPlan, spans: &[Option<Span>]) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = Vec::new();
+    for state in states(plan) {
+        let Growth::Rows(formula) = &state.growth else { continue };
+        let operator = operator(plan, state.node);
+        // The two sides of one join are one remark.
+        if notices.iter().any(|n| n.operator == operator) {
+            continue;
+        }
+        notices.push(Notice {
+            message: format!("the state of this view is not bounded: {operator} keeps {formula}"),
+            hint: state.fix,
+            operator,
+            span: spans.get(state.node.0 as usize).copied().flatten(),
+        });
+    }
+    notices
+}
+
+/// The states of a plan's operators, inputs first.
+pub fn states(plan: &PhysicalPlan) -> Vec<StateSize> {
+    let contents = contents(plan);
+    let mut states = Vec::new();
+    for (i, node) in plan.nodes.iter().enumerate() {
+        let sizer = Sizer { plan, node, contents: &contents };
+        for (part, growth) in sizer.state() {
+            let unbounded = matches!(growth, Growth::Rows(_));
+            let fix = unbounded.then(|| sizer.fix());
+            states.push(StateSize { node: NodeId(i as u32), part, growth, fix });
+        }
+    }
+    states
+}
+
+/// How many rows each node's output holds, retracted ones not counted.
+fn contents(plan: &PhysicalPlan) -> Vec<Growth> {
+    let mut contents: Vec<Growth> = Vec::with_capacity(plan.nodes.len());
+    for node in &plan.nodes {
+        let inputs = node.inputs.iter().map(|id| &contents[id.0 as usize]);
+        let greatest = inputs.clone().max().cloned().unwrap_or(Growth::Constant);
+        let names = || Names::of(&[&node.schema]);
+        let growth = match &node.op {
+            Op::Input { index } => {
+                let input = &plan.inputs[*index];
+                if input.append_only {
+                    Growth::Rows(format!("every row of {}", input.name))
+                } else {
+                    Growth::Tables(format!("the rows of {}", input.name))
+                }
+            }
+            Op::Values { .. } | Op::SingleRow => Growth::Constant,
+            Op::Aggregate(a) => {
+                let n = a.keys.len();
+                keyed(&greatest, &names(), &(0..n).collect::<Vec<_>>())
+            }
+            Op::PaneAggregate(_) | Op::SessionAggregate(_) => {
+                Growth::Rows("the groups of every window".into())
+            }
+            Op::TopN(top) if top.limit != u64::MAX => keyed(&greatest, &names(), &top.partition),
+            _ => greatest,
+        };
+        contents.push(growth);
+    }
+    contents
+}
+
+/// One entry per key of rows that grow like `input`.
+fn keyed(input: &Growth, names: &Names<'_>, keys: &[usize]) -> Growth {
+    match input {
+        _ if keys.is_empty() => Growth::Constant,
+        Growth::Rows(_) | Growth::Keys(_) => {
+            Growth::Keys(format!("one entry per ({})", names.columns(keys)))
+        }
+        other => other.clone(),
+    }
+}
+
+struct Sizer<'a> {
+    plan: &'a PhysicalPlan,
+    node: &'a Node,
+    contents: &'a [Growth],
+}
+
+impl Sizer<'_> {
+    fn input(&self, i: usize) -> &Node {
+        &self.plan.nodes[self.node.inputs[i].0 as usize]
+    }
+
+    fn content(&self, i: usize) -> Growth {
+        self.contents[self.node.inputs[i].0 as usize].clone()
+    }
+
+    fn column(&self, i: usize, column: usize) -> String {
+        Names::of(&[&self.input(i).schema]).column(column)
+    }
+
+    /// What is kept of input `i`, unless it is forgotten by this column of it.
+    fn unless(&self, i: usize, forget: Option<Forget>, kept: Growth) -> Growth {
+        match (forget, kept) {
+            (_, Growth::Constant) => Growth::Constant,
+            (Some(f), kept) => {
+                let until = past(self.column(i, f.column), f.lag);
+                Growth::Time(format!("{}, until {until}", kept.formula()))
+            }
+            (None, kept) => kept,
+        }
+    }
+
+    /// The parts of this operator's state, each with its growth.
+    fn state(&self) -> Vec<(Option<&'static str>, Growth)> {
+        let names = || Names::of(&[&self.input(0).schema]);
+        let one = |growth| vec![(None, growth)];
+        match &self.node.op {
+            Op::Aggregate(a) => {
+                let keys = keyed(&self.content(0), &names(), &a.keys);
+                let values = a.aggs.iter().any(|agg| keeps_values(agg, a.retracts));
+                let kept = if values { keys.max(self.content(0)) } else { keys };
+                let forget = a.forget.map(|f| Forget { column: a.keys[f.column], ..f });
+                one(self.unless(0, forget, kept))
+            }
+            Op::PaneAggregate(a) => {
+                let keys = names().columns(&a.keys);
+                one(Growth::Time(format!("one entry per ({keys}) and pane, for the open windows")))
+            }
+            Op::SessionAggregate(a) => {
+                let keys = names().columns(&a.keys);
+                one(Growth::Time(format!("one entry per open session of ({keys})")))
+            }
+            Op::SessionAssign { forget, .. } => one(self.unless(0, *forget, self.content(0))),
+            Op::Distinct { forget } => {
+                let columns: Vec<usize> = (0..self.input(0).schema.len()).collect();
+                one(self.unless(0, *forget, keyed(&self.content(0), &names(), &columns)))
+            }
+            Op::Join(join) => vec![
+                (Some("left"), self.unless(0, join.left_forget, self.content(0))),
+                (Some("right"), self.unless(1, join.right_forget, self.content(1))),
+            ],
+            Op::TopN(top) => {
+                let first = keyed(&self.content(0), &names(), &top.partition);
+                let kept = if top.retracts || top.limit == u64::MAX {
+                    first.max(self.content(0))
+                } else {
+                    first
+                };
+                one(self.unless(0, top.forget, kept))
+            }
+            Op::Over { forget, .. } => one(self.unless(0, *forget, self.content(0))),
+            Op::SetOp { .. } => {
+                let columns: Vec<usize> = (0..self.input(0).schema.len()).collect();
+                let growth = self.content(0).max(self.content(1));
+                one(keyed(&growth, &names(), &columns))
+            }
+            Op::HoldUntilClose { column } => {
+                let column = self.column(0, *column);
+                one(Growth::Time(format!("the rows with {column} after the watermark")))
+            }
+            Op::SingleRow => one(Growth::Constant),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The smallest change that bounds this operator's state.
+    fn fix(&self) -> String {
+        match &self.node.op {
+            Op::Join(_) => self.join_fix(),
+            Op::Aggregate(_) => {
+                "group by window_start and window_end of a time window over a source with a WATERMARK".into()
+            }
+            Op::TopN(_) | Op::Over { .. } => match self.bound_column(0) {
+                Some(column) => format!("add {column} to PARTITION BY"),
+                None => "partition by the bounds of a time window (TUMBLE, HOP) over a source with a WATERMARK".into(),
+            },
+            _ => "declare a WATERMARK on the time column of the source".into(),
+        }
+    }
+
+    /// The column of an input that the watermark bounds most tightly.
+    fn bound_column(&self, i: usize) -> Option<String> {
+        let bounds = self.input(i).frontier.bounded.iter();
+        bounds.min_by_key(|b| (b.lag, b.column)).map(|b| self.column(i, b.column))
+    }
+
+    fn join_fix(&self) -> String {
+        match (self.bound_column(0), self.bound_column(1)) {
+            (Some(left), Some(right)) => format!(
+                "bound the join by time, such as AND {right} BETWEEN {left} - INTERVAL '1 hour' AND {left} + INTERVAL '1 hour'"
+            ),
+            (left, right) => {
+                let retracts = |i: usize| !self.input(i).append_only;
+                match (left, right) {
+                    (Some(_), None) if retracts(1) => {
+                        "aggregate the left side before the join: its rows are kept because the right side may change".into()
+                    }
+                    (None, Some(_)) if retracts(0) => {
+                        "aggregate the right side before the join: its rows are kept because the left side may change".into()
+                    }
+                    _ => "declare a WATERMARK on both inputs, keep their time columns, and bound the join by time".into(),
+                }
+            }
+        }
+    }
+}
+
+/// Whether an aggregate keeps its input's values and not only a summary.
+fn keeps_values(agg: &Agg, retracts: bool) -> bool {
+    match agg.func {
+        AggFunc::ArrayAgg | AggFunc::StringAgg => true,
+        AggFunc::Min | AggFunc::Max | AggFunc::FirstValue | AggFunc::LastValue => retracts,
+        AggFunc::SingleValue => retracts,
+        _ => false,
+    }
 }

@@ -106,8 +106,8 @@ pub fn frontier(op: &Op, context: &Context<'_>) -> Frontier {
         Op::Join(join) => Pairs::of(join, context).output(join),
         Op::Distinct { .. } | Op::Unnest { .. } => input.to_vec(),
         Op::Union | Op::SetOp { .. } => in_all(context),
-        Op::TopN(top) => kept(input, &top.partition),
-        Op::Over { partition, .. } => kept(input, partition),
+        Op::TopN(top) => within_windows(kept(input, &top.partition), context),
+        Op::Over { partition, .. } => within_windows(kept(input, partition), context),
         Op::HoldUntilClose { column } => vec![TimeBound { column: *column, lag: -1 }],
     };
     Frontier { bounded }
@@ -129,6 +129,13 @@ fn moved(bounds: &[TimeBound], place: &dyn Fn(usize) -> Option<usize>) -> Vec<Ti
 
 fn kept(bounds: &[TimeBound], columns: &[usize]) -> Vec<TimeBound> {
     bounds.iter().filter(|b| columns.contains(&b.column)).copied().collect()
+}
+
+/// With one bound of a window, the other.
+fn within_windows(bounds: Vec<TimeBound>, context: &Context<'_>) -> Vec<TimeBound> {
+    let mut known = Vec::new();
+    window_edges(context, 0, 0, &mut known);
+    listed(reach(context.inputs[0].schema.len(), &bounds, &known).into_iter())
 }
 
 /// A column of a union changes with any input, so all must bound it; the greatest lag holds for all.

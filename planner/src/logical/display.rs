@@ -419,20 +419,18 @@ fn ordered(text: String, desc: bool, nulls_first: bool) -> String {
     format!("{text}{direction}{nulls}")
 }
 
-/// A constant: text quoted, time types with their type's name, the rest bare.
+/// A constant: numbers and truth values bare, text quoted, others quoted after their type's name.
 fn literal(value: &Value, ty: &DataType) -> String {
+    let quoted = || format!("'{}'", value.to_text().replace('\'', "''"));
     match value {
         Value::Null => "NULL".into(),
         Value::Bool(true) => "TRUE".into(),
         Value::Bool(false) => "FALSE".into(),
-        Value::Int2(n) => n.to_string(),
-        Value::Int4(n) => n.to_string(),
-        Value::Int8(n) => n.to_string(),
-        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
-        Value::Interval(i) if i.months == 0 && i.days == 0 => {
-            format!("INTERVAL {}", duration(i.micros))
-        }
-        other => format!("{ty} {other:?}"),
+        Value::Int2(_) | Value::Int4(_) | Value::Int8(_) | Value::Numeric(_) => value.to_text(),
+        Value::Float4(_) | Value::Float8(_) => value.to_text(),
+        Value::Text(_) => quoted(),
+        Value::Interval(_) => format!("INTERVAL {}", quoted()),
+        _ => format!("{} {}", ty.to_string().to_uppercase(), quoted()),
     }
 }
 

@@ -9,7 +9,9 @@ pub mod display;
 pub mod expr;
 pub mod visit;
 
-pub use expr::{AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, SortKey, WindowCall, WindowFunc};
+pub use expr::{
+    AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, SortKey, WindowCall, WindowFunc,
+};
 
 use arena_tr_parser::Span;
 use arena_tr_types::{RelationId, Schema};

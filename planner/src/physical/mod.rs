@@ -6,6 +6,7 @@
 //! Invariant: a node's inputs have smaller ids; expressions see the input's columns by position (a join's
 //! residual sees left columns, then right).
 
+pub mod display;
 pub mod lower;
 
 pub use crate::logical::{
@@ -126,7 +127,12 @@ pub enum Op {
     /// The first rows of each partition.
     TopN(TopN),
     /// Window functions.
-    Over { partition: Vec<usize>, order: Vec<SortKey>, calls: Vec<WindowCall>, forget: Option<Forget> },
+    Over {
+        partition: Vec<usize>,
+        order: Vec<SortKey>,
+        calls: Vec<WindowCall>,
+        forget: Option<Forget>,
+    },
     /// Exactly one row.
     SingleRow,
     /// Expands arrays and series.

@@ -31,15 +31,41 @@ impl Lowering<'_> {
         if self.gates(root).is_some() {
             return self.closed(root);
         }
-        let node = self.node(root);
-        let known = &self.facts[root.0 as usize].never_null;
-        let bound = node.frontier.bounded.iter().filter(|b| known.get(b.column) == Some(&true));
-        let Some(bound) = bound.min_by_key(|b| (b.lag, b.column)).copied() else {
-            return Err(no_window(plan));
-        };
-        // A row is final once `value < watermark - lag`, that is, once the watermark reaches value + lag + 1.
-        let delay = bound.lag.saturating_add(1);
-        self.hold(root, bound.column, delay)
+        // Filters and projections commute with waiting, so the bound may be a column that they drop.
+        let mut above = Vec::new();
+        let mut at = root;
+        loop {
+            if let Some((column, delay)) = self.gate_column(at) {
+                let held = self.hold(at, column, delay)?;
+                return Ok(self.rebuilt(held, above));
+            }
+            let node = self.node(at);
+            if !matches!(node.op, Op::Filter { .. } | Op::Project { .. }) {
+                return Err(no_window(plan));
+            }
+            above.push(at);
+            at = node.inputs[0];
+        }
+    }
+
+    /// The same steps over another input, outermost first in the list.
+    fn rebuilt(&mut self, mut input: NodeId, above: Vec<NodeId>) -> NodeId {
+        for id in above.into_iter().rev() {
+            let (op, schema) = (self.node(id).op.clone(), self.node(id).schema.clone());
+            input = self.push(op, vec![input], schema);
+        }
+        input
+    }
+
+    /// The column whose bound says earliest that a row is final, and how long after its value.
+    fn gate_column(&self, id: NodeId) -> Option<(usize, i64)> {
+        let known = &self.facts[id.0 as usize].never_null;
+        let bounds = self.node(id).frontier.bounded.iter();
+        let bound = bounds
+            .filter(|b| known.get(b.column) == Some(&true))
+            .min_by_key(|b| (b.lag, b.column))?;
+        // A row is final once `value < watermark - lag`: once the watermark reaches value + lag + 1.
+        Some((bound.column, bound.lag.saturating_add(1)))
     }
 
     fn hold(&mut self, root: NodeId, column: usize, delay: i64) -> Result<NodeId, PlanError> {

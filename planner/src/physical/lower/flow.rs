@@ -125,6 +125,17 @@ impl Lowering<'_> {
         self.push(Op::Project { exprs }, vec![input], Schema::new(fields))
     }
 
+    /// A node that has the wanted columns and no others, and where: any order will do.
+    pub(super) fn only(&mut self, node: NodeId, wanted: Wanted) -> (NodeId, Vec<usize>) {
+        let n = wanted.exprs.len();
+        let plain: Option<Vec<usize>> = wanted.exprs.iter().map(Expr::as_column).collect();
+        // Wanted expressions are distinct, so as many as there are columns are all of them.
+        match plain {
+            Some(columns) if n == self.node(node).schema.len() => (node, columns),
+            _ => (self.exactly(node, wanted), (0..n).collect()),
+        }
+    }
+
     /// A node that holds the wanted columns, and where: the node itself when nothing is computed.
     pub(super) fn holding(&mut self, node: NodeId, wanted: Wanted) -> (NodeId, Vec<usize>) {
         if let Some(columns) = wanted.exprs.iter().map(Expr::as_column).collect() {
@@ -149,9 +160,10 @@ impl Lowering<'_> {
                 *place = Some(wanted.add(flow.expr(column)?.clone(), name));
             }
         }
-        let node = self.exactly(flow.node, wanted);
+        let (node, columns) = self.only(flow.node, wanted);
         let whole = self.whole(node);
-        let exprs = places.into_iter().map(|p| p.and_then(|p| whole.exprs[p].clone())).collect();
+        let at = |p: Option<usize>| p.and_then(|p| whole.exprs[columns[p]].clone());
+        let exprs = places.into_iter().map(at).collect();
         Ok(Flow { node, exprs })
     }
 

@@ -146,7 +146,9 @@ impl Lowering<'_> {
             self.check_clock(key)?;
             key_columns.push(wanted.add(flow.resolve(key)?, name));
         }
-        let node = self.exactly(flow.node, wanted);
+        let (node, columns) = self.only(flow.node, wanted);
+        places.iter_mut().flatten().for_each(|p| *p = columns[*p]);
+        key_columns.iter_mut().for_each(|p| *p = columns[*p]);
         Ok(Side { node, places, keys: key_columns })
     }
 }

@@ -97,7 +97,7 @@ impl Lowering<'_> {
             presentation: self.presentation,
         };
         if standing {
-            self.notices.extend(bounded::notices(&plan, &self.facts, &self.spans));
+            self.notices.extend(bounded::notices(&plan, &self.spans));
         }
         Ok(Lowered { plan, notices: self.notices, output })
     }
@@ -112,10 +112,9 @@ impl Lowering<'_> {
             }
         }
         let mut places = vec![NodeId(0); used.len()];
-        let mut next = 0;
-        for (place, _) in places.iter_mut().zip(&used).filter(|(_, used)| **used) {
-            *place = NodeId(next);
-            next += 1;
+        let kept = places.iter_mut().zip(&used).filter(|(_, used)| **used);
+        for (next, (place, _)) in kept.enumerate() {
+            *place = NodeId(next as u32);
         }
         keep(&mut self.nodes, &used);
         keep(&mut self.facts, &used);
