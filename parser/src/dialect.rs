@@ -378,8 +378,10 @@ fn prefix_word(parser: &mut Parser, word: &Word) -> Option<Result<Expr, ParserEr
         let value = parser.parse_expr();
         return Some(value.map(|value| Expr::Prefixed { prefix, value: Box::new(value) }));
     }
-    // A plain name that starts no type: no attempt at parsing one.
-    let plain = (!unquoted || word.keyword == Keyword::NoKeyword) && !is_isnull(word) && !literal;
+    // A plain name that starts no type: no attempt at parsing one. INTERVAL is one where no value
+    // follows.
+    let plain = (!unquoted || word.keyword == Keyword::NoKeyword) && !is_isnull(word) && !literal
+        || unquoted && word.keyword == Keyword::INTERVAL && !starts_interval(next);
     if !plain {
         return None;
     }
@@ -399,6 +401,19 @@ fn starts_expression(token: &Token) -> bool {
     matches!(
         token,
         Token::Word(_) | Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_)
+    )
+}
+
+/// Whether the value of an interval stands here.
+fn starts_interval(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::SingleQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::DollarQuotedString(_)
+            | Token::Number(..)
+            | Token::Placeholder(_)
+            | Token::LParen
     )
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: the height of any tree is at most the limit that lowering enforces, so walking one by
 //! recursion is safe.
 
+mod display;
 pub mod expr;
 pub mod query;
 

@@ -79,13 +79,7 @@ impl<'a> Source<'a> {
                 continue;
             }
             if is_junk(&tokens, &token, start) {
-                let whole = Span::new(
-                    tokens.last().map_or(start, |t| byte_of(t.span.start).unwrap_or(start)),
-                    end,
-                );
-                let junk = &text[whole.start as usize..end];
-                let message = format!("trailing junk after numeric literal at or near \"{junk}\"");
-                return Err(ParseError::syntax(whole, message));
+                return Err(junk(text, &tokens, &token, start, end));
             }
             let span = LibSpan { start: location(start), end: location(end) };
             push(&mut tokens, TokenWithSpan { token, span }, newline_before);
@@ -207,12 +201,30 @@ fn push(tokens: &mut Vec<TokenWithSpan>, next: TokenWithSpan, newline_before: bo
 
 /// Whether a name stands directly behind a number, as in `12abc`.
 fn is_junk(tokens: &[TokenWithSpan], next: &Token, start: usize) -> bool {
-    let Some(last) = tokens.last() else { return false };
-    let touching = byte_of(last.span.end) == Some(start);
-    matches!(last.token, Token::Number(_, true))
-        || (touching
+    if matches!(next, Token::Number(_, true)) {
+        // The library takes `5L` as one token.
+        return true;
+    }
+    tokens.last().is_some_and(|last| {
+        byte_of(last.span.end) == Some(start)
             && matches!(last.token, Token::Number(..))
-            && matches!(next, Token::Word(w) if w.quote_style.is_none()))
+            && matches!(next, Token::Word(w) if w.quote_style.is_none())
+    })
+}
+
+/// The error for such a name.
+fn junk(
+    text: &str,
+    tokens: &[TokenWithSpan],
+    next: &Token,
+    start: usize,
+    end: usize,
+) -> ParseError {
+    let number = tokens.last().and_then(|t| byte_of(t.span.start));
+    let start = if matches!(next, Token::Number(..)) { start } else { number.unwrap_or(start) };
+    let junk = &text[start..end];
+    let message = format!("trailing junk after numeric literal at or near \"{junk}\"");
+    ParseError::syntax(Span::new(start, end), message)
 }
 
 /// Partners of brackets; a bracket without one has `NONE`.

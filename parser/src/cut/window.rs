@@ -8,7 +8,7 @@
 use sqlparser::tokenizer::Token;
 
 use super::found;
-use crate::ast::{Expr, From, TimeWindowCall, TimeWindowKind};
+use crate::ast::{Expr, ExprKind, From, TimeWindowCall, TimeWindowKind};
 use crate::error::ParseError;
 use crate::lower::{self, Cx};
 
@@ -89,6 +89,19 @@ fn split(cx: &Cx<'_>, from: usize, to: usize) -> Vec<Argument> {
     all
 }
 
+/// `SESSION(t PARTITION BY a, b, ts, gap)`: the keys' commas do not separate arguments.
+fn joined_keys(cx: &Cx<'_>, kind: TimeWindowKind, mut all: Vec<Argument>) -> Vec<Argument> {
+    let unnamed = all.iter().all(|a| a.name.is_none());
+    if kind == TimeWindowKind::Session && unnamed && all.len() > 3 {
+        let last_key = all.len() - 2;
+        if top_level_partition(cx, all[0].from, all[0].to).is_some() {
+            all[0].to = all[last_key - 1].to;
+            all.drain(1..last_key);
+        }
+    }
+    all
+}
+
 /// Reads the arguments of a call.
 fn arguments(
     cx: &Cx<'_>,
@@ -105,7 +118,7 @@ fn arguments(
     let mut input = None;
     let mut time = None;
     let mut slots: Vec<Option<Expr>> = names.iter().map(|_| None).collect();
-    for (position, argument) in split(cx, from, to).into_iter().enumerate() {
+    for (position, argument) in joined_keys(cx, kind, split(cx, from, to)).into_iter().enumerate() {
         let span = cx.src.span_of(argument.from, argument.to.max(argument.from + 1));
         if argument.from >= argument.to {
             return Err(wrong(span));
@@ -165,10 +178,14 @@ fn relation(cx: &Cx<'_>, from: usize, to: usize) -> Result<(From, Vec<Expr>), Pa
         let message = format!("expected a table, found {}", found(src, start, end));
         return Err(ParseError::syntax(src.span(start), message));
     };
-    let keys = match partition {
+    let mut keys = match partition {
         Some(at) => lower::exprs(cx, at + 2, to)?,
         None => Vec::new(),
     };
+    // PARTITION BY (a, b).
+    if let [Expr { kind: ExprKind::Row(items), .. }] = keys.as_mut_slice() {
+        keys = std::mem::take(items);
+    }
     Ok((input, keys))
 }
 

@@ -15,6 +15,8 @@ mod operator;
 mod query;
 pub(crate) mod types;
 
+pub(crate) use operator::symbol;
+
 use std::cell::Cell;
 
 use sqlparser::ast as lib;

@@ -141,7 +141,7 @@ impl Lower<'_, '_> {
             leftmost = *left;
         }
         rights.reverse();
-        let runs = rights.chunk_by(|a, b| a.0 == b.0).map(|run| height(run.len())).sum();
+        let runs = rights.chunk_by(|a, b| a.0 == b.0).map(height).sum();
         self.cx.deeper_by(runs, self.place(), || {
             let (mut left, mut span) = self.set_expr(leftmost)?;
             let mut rest = rights.into_iter().peekable();
@@ -150,9 +150,7 @@ impl Lower<'_, '_> {
                 while let Some((_, right)) = rest.next_if(|(next, _)| *next == op) {
                     branches.push(self.branch(right)?);
                 }
-                let associative = op != (SetOp::Except, SetQuantifier::All)
-                    && op != (SetOp::Except, SetQuantifier::Distinct);
-                let balanced = associative && branches.len() > LONG_CHAIN;
+                let balanced = is_associative(op) && branches.len() > LONG_CHAIN;
                 (left, span) = self.combine(op, branches, balanced)?;
             }
             Ok((left, span))
@@ -167,7 +165,7 @@ impl Lower<'_, '_> {
     /// Branches under one operation: to the left, or balanced.
     fn combine(
         &self,
-        op: (SetOp, SetQuantifier),
+        op: Operation,
         mut branches: Vec<(SetExpr, Span)>,
         balanced: bool,
     ) -> Result<(SetExpr, Span), ParseError> {
@@ -189,7 +187,7 @@ impl Lower<'_, '_> {
     /// Two branches under an operation.
     fn pair(
         &self,
-        (op, quantifier): (SetOp, SetQuantifier),
+        (op, quantifier): Operation,
         (left, left_span): (SetExpr, Span),
         (right, right_span): (SetExpr, Span),
     ) -> Result<(SetExpr, Span), ParseError> {
@@ -206,7 +204,7 @@ impl Lower<'_, '_> {
         &self,
         op: lib::SetOperator,
         quantifier: lib::SetQuantifier,
-    ) -> Result<(SetOp, SetQuantifier), ParseError> {
+    ) -> Result<Operation, ParseError> {
         let op = match op {
             lib::SetOperator::Union => SetOp::Union,
             lib::SetOperator::Intersect => SetOp::Intersect,
@@ -358,7 +356,16 @@ impl Lower<'_, '_> {
     }
 }
 
+/// A set operation.
+type Operation = (SetOp, SetQuantifier);
+
+/// Whether the branches of a chain may be grouped in any way.
+fn is_associative(op: Operation) -> bool {
+    op.0 != SetOp::Except
+}
+
 /// The height that a run of one set operation has.
-fn height(run: usize) -> usize {
-    if run < LONG_CHAIN { run } else { run.ilog2() as usize + 2 }
+fn height(run: &[(Operation, lib::SetExpr)]) -> usize {
+    let balanced = run.len() >= LONG_CHAIN && run.first().is_some_and(|r| is_associative(r.0));
+    if balanced { run.len().ilog2() as usize + 2 } else { run.len() }
 }

@@ -234,10 +234,20 @@ impl<'c, 'a> Cursor<'c, 'a> {
                 start = at + 1;
             } else if let Some(close) = self.src.partner(at).filter(|&p| p > at) {
                 at = close;
+            } else if self.starts_angle_type(at)
+                && let Ok((_, next)) = types::at(self.src, at, self.to)
+            {
+                at = next - 1;
             }
             at += 1;
         }
         all
+    }
+
+    /// Whether `STRUCT<` or its like starts here: its commas separate nothing else.
+    fn starts_angle_type(&self, at: usize) -> bool {
+        self.src.is(at + 1, &Token::Lt)
+            && ["STRUCT", "ROW", "MAP", "ARRAY"].iter().any(|w| self.src.is_word(at, w))
     }
 
     /// The first token outside any brackets for which the test holds; the end if there is none.

@@ -27,7 +27,14 @@ impl Cursor<'_, '_> {
         self.take("TO");
         let end = self.find(is_clause);
         let query = if starts_query(self.src, self.at) {
-            self.query_to(end)?
+            let mut inside = self.part(self.at, end);
+            while inside.is_token(&Token::LParen)
+                && inside.src.partner(inside.at) == Some(inside.to - 1)
+            {
+                inside = inside.part(inside.at + 1, inside.to - 1);
+            }
+            self.at = end;
+            inside.query_to(inside.to)?
         } else {
             self.subscribed_relation(end)?
         };

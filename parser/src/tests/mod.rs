@@ -1,4 +1,6 @@
 //! Tests of the whole crate, over a corpus of statements.
 
 mod corpus;
+mod limits;
+mod round_trip;
 pub(crate) mod support;
