@@ -248,18 +248,18 @@ impl Sizer<'_> {
             Op::Aggregate(_) => {
                 "group by window_start and window_end of a time window over a source with a WATERMARK".into()
             }
-            Op::TopN(_) | Op::Over { .. } => match self.bound_column(0) {
-                Some(column) => format!("add {column} to PARTITION BY"),
-                None => "partition by the bounds of a time window (TUMBLE, HOP) over a source with a WATERMARK".into(),
-            },
+            Op::TopN(_) | Op::Over { .. } => {
+                "partition by the bounds of a time window (TUMBLE, HOP) over a source with a WATERMARK".into()
+            }
             _ => "declare a WATERMARK on the time column of the source".into(),
         }
     }
 
-    /// The column of an input that the watermark bounds most tightly.
+    /// The column of an input that the watermark bounds most tightly, as `relation.column` if it is one.
     fn bound_column(&self, i: usize) -> Option<String> {
         let bounds = self.input(i).frontier.bounded.iter();
-        bounds.min_by_key(|b| (b.lag, b.column)).map(|b| self.column(i, b.column))
+        let bound = bounds.min_by_key(|b| (b.lag, b.column))?;
+        Some(origin(self.plan, self.node.inputs[i], bound.column))
     }
 
     fn join_fix(&self) -> String {
@@ -280,6 +280,30 @@ impl Sizer<'_> {
                 }
             }
         }
+    }
+}
+
+/// A column as `relation.column`, followed down to the input it comes from as long as nothing computes it.
+fn origin(plan: &PhysicalPlan, id: NodeId, column: usize) -> String {
+    let node = &plan.nodes[id.0 as usize];
+    let input = |i: usize| &plan.nodes[node.inputs[i].0 as usize].schema;
+    let below = match &node.op {
+        Op::Input { index } => {
+            let name = &plan.inputs[*index].name;
+            return format!("{name}.{}", Names::of(&[&node.schema]).column(column));
+        }
+        Op::Filter { .. } => Some((0, column)),
+        Op::Project { exprs } => exprs[column].as_column().map(|c| (0, c)),
+        Op::WindowAssign { .. } => Some((0, column)).filter(|(_, c)| *c < input(0).len()),
+        Op::Join(join) => Some(match join.output[column].checked_sub(input(0).len()) {
+            Some(c) => (1, c),
+            None => (0, join.output[column]),
+        }),
+        _ => None,
+    };
+    match below {
+        Some((i, c)) => origin(plan, node.inputs[i], c),
+        None => Names::of(&[&node.schema]).column(column),
     }
 }
 

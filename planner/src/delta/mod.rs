@@ -30,6 +30,8 @@ pub struct Context<'a> {
     pub facts: Vec<&'a Facts>,
     /// Whether the plan is stepped only once; then no watermark moves, and nothing is ever forgotten.
     pub ad_hoc: bool,
+    /// Whether all rows of a window come in the step that closes it, and the operator's keys hold the window.
+    pub closing: bool,
 }
 
 impl Context<'_> {

@@ -11,31 +11,37 @@ use crate::physical::Op;
 
 /// Whether the output of `op` over these inputs only grows. Inputs say it of themselves.
 pub fn append_only(op: &Op, context: &Context<'_>) -> bool {
+    // What changed is emitted once, at the end of a step, as a difference to the step before.
+    let first_step = context.ad_hoc || (context.closing && context.all_append_only());
     match op {
-        // Decided by whoever knows the relation; see `frontier::input`.
-        Op::Input { .. } => context.facts.is_empty() && context.inputs.is_empty(),
+        // Decided by whoever knows the relation.
+        Op::Input { .. } => false,
         Op::Values { .. } | Op::HoldUntilClose { .. } => true,
+        // A row's first copy appears once and, if nothing is retracted, stays.
+        Op::Distinct { .. } => first_step || context.all_append_only(),
         Op::Filter { .. }
         | Op::Project { .. }
         | Op::WindowAssign { .. }
         | Op::Union
-        | Op::Unnest { .. }
-        // A row's first copy appears once and, if nothing is retracted, stays.
-        | Op::Distinct { .. } => context.all_append_only(),
-        // Without aggregates a group is only its keys: a Distinct. In a plan that is stepped once, groups are
-        // read once, after all input.
+        | Op::Unnest { .. } => context.all_append_only(),
+        // Without aggregates a group is only its keys: a Distinct.
         Op::Aggregate(a) => {
-            (a.aggs.is_empty() && !a.keys.is_empty() && context.all_append_only()) || context.ad_hoc
+            let only_keys = a.aggs.is_empty() && !a.keys.is_empty();
+            first_step || (only_keys && context.all_append_only())
         }
         Op::PaneAggregate(a) => a.on_close || a.aggs.is_empty() || context.ad_hoc,
         Op::SessionAggregate(a) => a.on_close || context.ad_hoc,
         // Sessions merge: a row's bounds change when a row comes between two sessions.
-        Op::SessionAssign { .. } => false,
+        Op::SessionAssign { .. } => context.ad_hoc,
+        // Pairs are emitted as they are found; padding may be taken back within the step.
         Op::Join(j) => {
             matches!(j.kind, JoinKind::Inner | JoinKind::Semi) && context.all_append_only()
         }
         // The lesser of two counts that only grow only grows; a difference does not.
-        Op::SetOp { op, .. } => *op == SetOp::Intersect && context.all_append_only(),
-        Op::TopN(_) | Op::Over { .. } | Op::SingleRow => false,
+        Op::SetOp { op, .. } => {
+            context.ad_hoc || (*op == SetOp::Intersect && context.all_append_only())
+        }
+        Op::TopN(_) | Op::Over { .. } => first_step,
+        Op::SingleRow => context.ad_hoc,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use arena_tr_types::{DataType, Func, Value, function};
+use arena_tr_types::{DataType, Func, Schema, Value, function};
 
 use super::{AggCall, Expr, ExprKind, Node, Plan, TimeWindow, WindowCall};
 
@@ -307,6 +307,17 @@ impl Plan {
         (0..self.width()).map(|i| self.column(i)).collect()
     }
 
+    /// The plan with the columns of `schema` alone: those that the binder put behind them, to sort by, hidden.
+    #[must_use]
+    pub fn shown(self, schema: &Schema) -> Plan {
+        if self.width() == schema.len() {
+            return self;
+        }
+        let exprs = (0..schema.len()).map(|i| self.column(i)).collect();
+        let span = self.span;
+        Plan { node: Node::Project { input: Box::new(self), exprs }, schema: schema.clone(), span }
+    }
+
     /// The inputs, left to right.
     pub fn children(&self) -> Vec<&Plan> {
         match &self.node {
@@ -359,7 +370,7 @@ impl Plan {
 
     /// Something to leave behind while a plan is taken out of its place.
     pub(crate) fn placeholder() -> Plan {
-        let schema = arena_tr_types::Schema::new(Vec::new());
+        let schema = Schema::new(Vec::new());
         Plan { node: Node::Values { rows: Vec::new() }, schema, span: None }
     }
 

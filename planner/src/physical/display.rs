@@ -236,7 +236,10 @@ fn state(plan: &PhysicalPlan, node: &Node) -> Option<String> {
         }
         Op::PaneAggregate(_) => "panes until closed".into(),
         Op::SessionAggregate(_) => "sessions until closed".into(),
-        Op::SessionAssign { forget, .. } => format!("rows{}", until(forget, &of_input)),
+        // A whole session goes once its end has passed.
+        Op::SessionAssign { forget, .. } => {
+            format!("rows of sessions{}", until(forget, &|_| "window_end".into()))
+        }
         Op::Distinct { forget } => format!("rows{}", until(forget, &of_input)),
         Op::Join(join) => {
             let of_right = |c: usize| Names::of(&[input(1)]).column(c);

@@ -8,8 +8,8 @@
 
 use arena_tr_types::{DataType, Func, Interval, SqlState, Value};
 
+use super::Lowering;
 use super::flow::Wanted;
-use super::{Lowering, internal};
 use crate::error::PlanError;
 use crate::logical::{Expr, ExprKind, JoinKind, Plan};
 use crate::physical::{NodeId, Op, PaneColumn};
@@ -52,7 +52,16 @@ impl Lowering<'_> {
     fn rebuilt(&mut self, mut input: NodeId, above: Vec<NodeId>) -> NodeId {
         for id in above.into_iter().rev() {
             let (op, schema) = (self.node(id).op.clone(), self.node(id).schema.clone());
-            input = self.push(op, vec![input], schema);
+            input = match op {
+                Op::Project { exprs } => {
+                    let mut wanted = Wanted::default();
+                    for (expr, field) in exprs.into_iter().zip(schema.fields.iter()) {
+                        wanted.append(expr, &field.name);
+                    }
+                    self.exactly(input, wanted)
+                }
+                op => self.push(op, vec![input], schema),
+            };
         }
         input
     }
@@ -154,36 +163,31 @@ impl Lowering<'_> {
     /// The same plan with waiting aggregates; what stands above them is derived anew.
     fn closed(&mut self, root: NodeId) -> Result<NodeId, PlanError> {
         let n = root.0 as usize + 1;
-        let mut reached = vec![false; n];
-        reached[n - 1] = true;
+        // Only what stands over the aggregates changes; below them rows come as before.
+        let mut above = vec![false; n];
+        above[n - 1] = true;
         for i in (0..n).rev() {
-            if reached[i] {
-                self.nodes[i].inputs.iter().for_each(|id| reached[id.0 as usize] = true);
+            let waits = matches!(self.nodes[i].op, Op::PaneAggregate(_) | Op::SessionAggregate(_));
+            if above[i] && !waits {
+                self.nodes[i].inputs.iter().for_each(|id| above[id.0 as usize] = true);
             }
         }
-        let mut places: Vec<Option<NodeId>> = vec![None; n];
-        for i in 0..n {
-            if !reached[i] {
-                continue;
-            }
+        let mut places: Vec<NodeId> = (0..n).map(|i| NodeId(i as u32)).collect();
+        self.closing = true;
+        for i in (0..n).filter(|i| above[*i]) {
             let node = &self.nodes[i];
-            let inputs: Option<Vec<NodeId>> =
-                node.inputs.iter().map(|id| places[id.0 as usize]).collect();
-            let inputs = inputs.ok_or_else(|| internal("a node before its input"))?;
+            let inputs = node.inputs.iter().map(|id| places[id.0 as usize]).collect();
             let (mut op, schema) = (node.op.clone(), node.schema.clone());
-            self.span = self.spans[i];
             match &mut op {
                 Op::PaneAggregate(a) => a.on_close = true,
                 Op::SessionAggregate(a) => a.on_close = true,
-                Op::Input { .. } => {
-                    places[i] = Some(NodeId(i as u32));
-                    continue;
-                }
                 _ => {}
             }
-            places[i] = Some(self.push(op, inputs, schema));
+            self.span = self.spans[i];
+            places[i] = self.push(op, inputs, schema);
         }
-        places[n - 1].ok_or_else(|| internal("a plan without its root"))
+        self.closing = false;
+        Ok(places[n - 1])
     }
 }
 

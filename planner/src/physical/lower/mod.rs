@@ -105,6 +105,8 @@ struct Lowering<'a> {
     presentation: Presentation,
     /// The place that new nodes are charged to.
     span: Option<Span>,
+    /// Whether nodes are being made that see each window once; see [`close`].
+    closing: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -120,6 +122,7 @@ impl<'a> Lowering<'a> {
             notices: Vec::new(),
             presentation: Presentation::default(),
             span: None,
+            closing: false,
         };
         lowering.collect_inputs(plan)?;
         Ok(lowering)
@@ -161,13 +164,14 @@ impl<'a> Lowering<'a> {
             inputs: inputs.iter().map(|id| &self.nodes[id.0 as usize]).collect(),
             facts: inputs.iter().map(|id| &self.facts[id.0 as usize]).collect(),
             ad_hoc: self.mode == Mode::AdHoc,
+            closing: self.closing,
         };
         delta::refresh(&mut op, &context);
-        let found = self.nodes.iter().position(|n| n.inputs == inputs && n.op == op);
-        if let Some(found) = found {
+        let append_only = delta::append_only(&op, &context);
+        let same = |n: &Node| n.inputs == inputs && n.append_only == append_only && n.op == op;
+        if let Some(found) = self.nodes.iter().position(same) {
             return NodeId(found as u32);
         }
-        let append_only = delta::append_only(&op, &context);
         let frontier = delta::frontier(&op, &context);
         let facts = delta::facts(&op, &context, schema.len());
         self.facts.push(facts);

@@ -27,7 +27,9 @@ fn stateless_plans_forward_columns() {
     let double = call(Func::Add, vec![col(&bid, "price"), col(&bid, "price")]);
     let outer = project(kept, vec![("auction", col(&bid, "auction")), ("twice", double)]);
     let again = pick(outer.clone(), &["twice", "auction"]);
-    expect(&physical_of([pick(bid, &["auction", "price"]), outer, again]), r#"
+    expect(
+        &physical_of([pick(bid, &["auction", "price"]), outer, again]),
+        r#"
         Input bid [auction, price] | append-only
         Project auction, price + price AS twice | append-only
           Filter price > 100 | append-only
@@ -35,7 +37,8 @@ fn stateless_plans_forward_columns() {
         Project price + price AS twice, auction | append-only
           Filter price > 100 | append-only
             Input bid [auction, price] | append-only
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -46,13 +49,16 @@ fn self_joins_share_their_input_and_equal_subplans() {
     };
     let sums = || group(t(), &["a"], vec![("n", count())]);
     let plan = join_on(sums(), sums(), &[("a", "a")]);
-    expect(&physical_of([pick(plan, &["a", "n", "n#2"])]), r#"
+    expect(
+        &physical_of([pick(plan, &["a", "n", "n#2"])]),
+        r#"
         Inner Join on a#0 = a#2 -> [a#0, n#1, n#3] | retracts | state: left rows, right rows
           #2 Aggregate by [a] count(*) | retracts | state: groups with undo
             Filter b > 0 | retracts
               Input t [a, b] | retracts
           #2 (as above)
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -71,14 +77,17 @@ fn groups_by_key_and_globally() {
     let keyed = group(bid, &["auction"], calls);
     let global =
         group(scan("t"), &[], vec![("top", agg(AggFunc::Max, vec![col(&scan("t"), "b")]))]);
-    expect(&physical_of([keyed, global]), r#"
+    expect(
+        &physical_of([keyed, global]),
+        r#"
         Project auction, n, cheap, sum, n AS m | retracts
           Aggregate by [auction] count(*), count(*) FILTER (filter), sum(arg) | retracts | state: groups
             Project auction, price < 10 AS filter, price + price AS arg | append-only
               Input bid [auction, price] | append-only
         Aggregate by [] max(b) | retracts | state: groups with undo
           Input t [b] | retracts
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -88,7 +97,9 @@ fn windows_over_growing_inputs_are_panes() {
     let tumbled = counts(tumble(scan("bid"), 10));
     let hopped = pick(counts(hop(scan("bid"), 2, 10)), &["window_start", "auction", "n"]);
     let keys_only = group(tumble(scan("bid"), 10), &["window_start", "bidder"], vec![]);
-    expect(&physical_of([tumbled, hopped, keys_only]), r#"
+    expect(
+        &physical_of([tumbled, hopped, keys_only]),
+        r#"
         PaneAggregate Tumble ts size 10s [window_start, window_end, auction, count(*)] | retracts | final window_start <= w - 10s, window_end <= w | state: panes until closed
           Input bid [auction, ts] | append-only | final ts < w
         Project window_start, auction, n | retracts | final window_start <= w - 10s
@@ -96,7 +107,8 @@ fn windows_over_growing_inputs_are_panes() {
             Input bid [auction, ts] | append-only | final ts < w
         PaneAggregate Tumble ts size 10s [window_start, bidder] | append-only | final window_start <= w - 10s | state: panes until closed
           Input bid [bidder, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -108,7 +120,9 @@ fn windows_without_watermark_bound_or_merge_are_assigned() {
     values.distinct = true;
     let distinct_hop =
         group(hop(scan("bid"), 2, 10), &["window_end", "auction"], vec![("n", values)]);
-    expect(&physical_of([table, no_bound, distinct_hop]), r#"
+    expect(
+        &physical_of([table, no_bound, distinct_hop]),
+        r#"
         Aggregate by [window_start, a] count(*) | retracts | state: groups with undo
           WindowAssign Tumble ts size 10s | retracts
             Input t [a, ts] | retracts
@@ -118,7 +132,8 @@ fn windows_without_watermark_bound_or_merge_are_assigned() {
         Aggregate by [window_end, auction] count(DISTINCT bidder) | retracts | final window_end <= w | state: groups until window_end <= w
           WindowAssign Hop ts slide 2s size 10s | append-only | final ts < w, window_start <= w - 10s, window_end <= w
             Input bid [auction, bidder, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -130,10 +145,10 @@ fn sessions_group_by_exactly_their_partition() {
         SessionAggregate Session ts gap 2s by [bidder] [bidder, window_start, window_end, count(*)] | retracts | final window_end < w | state: sessions until closed
           Input bid [bidder, ts] | append-only | final ts < w
         Aggregate by [window_end] count(*) | retracts | final window_end < w | state: groups with undo until window_end < w
-          SessionAssign Session ts gap 2s by [bidder] | retracts | final window_end < w | state: rows until ts < w
+          SessionAssign Session ts gap 2s by [bidder] | retracts | final window_end < w | state: rows of sessions until window_end < w
             Input bid [bidder, ts] | append-only | final ts < w
         Aggregate by [a, window_start] count(*) | retracts | state: groups with undo
-          SessionAssign Session ts gap 2s by [a] | retracts | state: rows
+          SessionAssign Session ts gap 2s by [a] | retracts | state: rows of sessions
             Input t [a, ts] | retracts
     "#);
 }
@@ -164,7 +179,9 @@ fn joins_forget_by_the_inequalities_of_their_condition() {
     let near = pick(join(a.clone(), b.clone(), JoinKind::Inner, Some(near)), &["id", "ts", "ts#2"]);
     let free =
         pick(join(a.clone(), b.clone(), JoinKind::Inner, Some(key.clone())), &["id", "price"]);
-    expect(&physical_of([between(JoinKind::Inner), between(JoinKind::Left), near, free]), r#"
+    expect(
+        &physical_of([between(JoinKind::Inner), between(JoinKind::Left), near, free]),
+        r#"
         Inner Join on id = auction where ts#5 >= ts#1 AND ts#5 <= expires -> [id, expires, price, ts#5] | append-only | final expires < w, ts < w | state: left rows until expires < w, right rows until ts < w
           Input auction [id, ts, expires] | append-only | final ts < w
           Input bid [auction, price, ts] | append-only | final ts < w
@@ -177,7 +194,8 @@ fn joins_forget_by_the_inequalities_of_their_condition() {
         Inner Join on id = auction -> [id, price] | append-only | state: left rows, right rows
           Input auction [id] | append-only
           Input bid [auction, price] | append-only
-    "#);
+    "#,
+    );
 }
 
 trait WithInterval {
@@ -203,14 +221,17 @@ fn tables_are_never_forgotten() {
     let side = join_on(scan("bid"), scan("side"), &[("auction", "key")]);
     let lowered = view(pick(side, &["price", "value"]));
     let text = physical_of([pick(plan, &["price", "b"])]) + &physical(&lowered);
-    expect(&text, r#"
+    expect(
+        &text,
+        r#"
         Inner Join on auction = a where ts#5 >= ts#2 -> [price, b] | retracts | state: left rows, right rows
           Input bid [auction, price, ts] | append-only | final ts < w
           Input t [a, b, ts] | retracts
         Inner Join on auction = key -> [price, value] | retracts | state: left rows, right rows
           Input bid [auction, price] | append-only
           Input side [key, value] | retracts
-    "#);
+    "#,
+    );
     assert_eq!(lowered.notices.len(), 1);
     assert!(lowered.notices[0].message.contains("every row of bid"), "{:?}", lowered.notices);
 }
@@ -221,13 +242,16 @@ fn window_joins_forget_and_only_grow() {
     let sellers = group(tumble(scan("auction"), 10), &["seller", "window_start"], vec![]);
     let q8 = join_on(people, sellers, &[("bidder", "seller"), ("window_start", "window_start")]);
     let lowered = view(pick(q8, &["bidder", "window_start"]));
-    expect(&physical(&lowered), r#"
+    expect(
+        &physical(&lowered),
+        r#"
         Inner Join on bidder = seller, window_start#1 = window_start#3 -> [bidder, window_start#1] | append-only | final window_start <= w - 10s | state: left rows until window_start <= w - 10s, right rows until window_start <= w - 10s
           PaneAggregate Tumble ts size 10s [bidder, window_start] | append-only | final window_start <= w - 10s | state: panes until closed
             Input bid [bidder, ts] | append-only | final ts < w
           PaneAggregate Tumble ts size 10s [seller, window_start] | append-only | final window_start <= w - 10s | state: panes until closed
             Input auction [seller, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
     assert!(lowered.output.append_only);
     assert_eq!(lowered.output.bounded, [TimeBound { column: 1, lag: 10 * SECOND - 1 }]);
     assert_eq!(lowered.notices, []);
@@ -242,12 +266,15 @@ fn right_joins_are_left_joins_the_other_way() {
         cmp(Func::Lt, both.col("l.price"), both.col("r.b")),
     ]);
     let plan = join(b.clone(), t.clone(), JoinKind::Right, Some(on));
-    expect(&physical_of([pick(plan, &["price", "b", "a"])]), r#"
+    expect(
+        &physical_of([pick(plan, &["price", "b", "a"])]),
+        r#"
         Project price, b, a | retracts
           Left Join on a = auction where price < b -> [a, b, price] | retracts | state: left rows, right rows
             Input t [a, b] | retracts
             Input bid [auction, price] | append-only
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -263,7 +290,9 @@ fn not_in_keeps_its_null_rule() {
     });
     let grouped = pick(scan("side"), &["key"]);
     let never = not_in(grouped.clone(), grouped, &|b| eq(b.col("l.key"), b.col("r.key")));
-    expect(&physical_of([one, two, never]), r#"
+    expect(
+        &physical_of([one, two, never]),
+        r#"
         NullAwareAnti Join on a = auction -> [a, b, ts] | retracts | state: left rows, right rows
           Input t [a, b, ts] | retracts
           Input bid [auction] | append-only
@@ -273,7 +302,8 @@ fn not_in_keeps_its_null_rule() {
         Anti Join on key#0 = key#1 -> [key#0] | retracts | state: left rows, right rows
           #0 Input side [key] | retracts
           #0 (as above)
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -292,7 +322,9 @@ fn nexmark_winning_bids() {
     let best = pick(best, &["id", "category", "price", "bidder", "ts#2"]);
     let average = agg(AggFunc::Avg, vec![col(&best, "price")]);
     let q4 = group(best.clone(), &["category"], vec![("avg", average), ("n", count())]);
-    expect(&physical_of([best, q4]), r#"
+    expect(
+        &physical_of([best, q4]),
+        r#"
         Project id, category, price, bidder, ts | retracts
           TopN row_number 1 by [id] order [price DESC, ts, bidder] | retracts | state: first rows
             Inner Join on id = auction where ts#7 >= ts#2 AND ts#7 <= expires -> [id, category, bidder, price, ts#7] | append-only | final ts < w | state: left rows until expires < w, right rows until ts < w
@@ -303,18 +335,22 @@ fn nexmark_winning_bids() {
             Inner Join on id = auction where ts#7 >= ts#2 AND ts#7 <= expires -> [id, category, bidder, price, ts#7] | append-only | final ts < w | state: left rows until expires < w, right rows until ts < w
               Input auction [id, category, ts, expires] | append-only | final ts < w
               Input bid [auction, bidder, price, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
 }
 
 #[test]
 fn limits_of_views_are_ranks_and_orders_are_dropped() {
     let first = limit(sort(pick(scan("bid"), &["auction", "price"]), &[("price", true)]), 3, 1);
     let ordered = view(sort(pick(scan("bid"), &["auction"]), &[("auction", false)]));
-    expect(&(physical_of([first]) + &physical(&ordered)), r#"
+    expect(
+        &(physical_of([first]) + &physical(&ordered)),
+        r#"
         TopN row_number 3 offset 1 by [] order [price DESC] | retracts | state: first rows
           Input bid [auction, price] | append-only
         Input bid [auction] | append-only
-    "#);
+    "#,
+    );
     assert_eq!(ordered.notices.len(), 1);
     assert!(ordered.notices[0].message.starts_with("ORDER BY without LIMIT"));
 }
@@ -324,14 +360,17 @@ fn ad_hoc_orders_are_presented_with_hidden_columns() {
     let sorted = sort(pick(scan("bid"), &["auction", "price"]), &[("price", true)]);
     let hidden = ad_hoc(pick(limit(sorted.clone(), 3, 1), &["auction"]));
     let shown = ad_hoc(sorted);
-    expect(&(physical(&hidden) + &physical(&shown)), r#"
+    expect(
+        &(physical(&hidden) + &physical(&shown)),
+        r#"
         Order [price DESC]
         Limit 3 offset 1
         Show the first 1 columns
         Input bid [auction, price] | append-only
         Order [price DESC]
         Input bid [auction, price] | append-only
-    "#);
+    "#,
+    );
     assert_eq!(hidden.plan.presentation.width, Some(1));
     assert_eq!(shown.plan.presentation.width, None);
     assert_eq!(hidden.plan.schema.len(), 1);
@@ -373,13 +412,13 @@ fn windows_close_in_their_aggregates_where_they_can() {
         Project auction, num | append-only
           PaneAggregate on close Hop ts slide 2s size 10s [window_start, window_end, auction, count(*)] | append-only | final window_start <= w - 10s, window_end <= w | state: panes until closed
             Input bid [auction, ts] | append-only | final ts < w
-        TopN rank 1 by [window_start] order [num DESC] | retracts | final window_start <= w - 10s | state: first rows until window_start <= w - 10s
+        TopN rank 1 by [window_start] order [num DESC] | append-only | final window_start <= w - 10s | state: first rows until window_start <= w - 10s
           Project window_start, auction, num | append-only | final window_start <= w - 10s
             PaneAggregate on close Hop ts slide 2s size 10s [window_start, window_end, auction, count(*)] | append-only | final window_start <= w - 10s, window_end <= w | state: panes until closed
               Input bid [auction, ts] | append-only | final ts < w
         SessionAggregate on close Session ts gap 2s by [bidder] [bidder, window_end, count(*)] | append-only | final window_end < w | state: sessions until closed
           Input bid [bidder, ts] | append-only | final ts < w
-        Aggregate by [window_end] count(*) | retracts | final window_end <= w | state: groups until window_end <= w
+        Aggregate by [window_end] count(*) | append-only | final window_end <= w | state: groups until window_end <= w
           PaneAggregate on close Hop ts slide 2s size 10s [window_start, window_end, auction] | append-only | final window_start <= w - 10s, window_end <= w | state: panes until closed
             Input bid [auction, ts] | append-only | final ts < w
     "#);
@@ -399,14 +438,13 @@ fn rows_wait_for_their_window_where_aggregates_cannot() {
     assert!(lowered.output.append_only);
     expect(&final_of([pick(q7, &["auction", "price"]), raw]), r#"
         Project auction, price | append-only
-          Project auction, price, window_start | append-only
-            HoldUntilClose final_at | append-only | final final_at <= w | state: rows until final_at closes
-              Project auction, price, window_start, window_start + INTERVAL '00:00:10' AS final_at | retracts | final window_start <= w - 10s, final_at <= w
-                TopN rank 1 by [window_start] order [price DESC] | retracts | final window_start <= w - 10s | state: first rows until window_start <= w - 10s
-                  Project auction, price, window_start | append-only | final window_start <= w - 10s
-                    WindowAssign Tumble ts size 10s | append-only | final ts < w, window_start <= w - 10s, window_end <= w
-                      Filter price IS NOT NULL | append-only | final ts < w
-                        Input bid [auction, price, ts] | append-only | final ts < w
+          HoldUntilClose final_at | append-only | final final_at <= w | state: rows until final_at closes
+            Project auction, price, window_start, window_start + INTERVAL '00:00:10' AS final_at | retracts | final window_start <= w - 10s, final_at <= w
+              TopN rank 1 by [window_start] order [price DESC] | retracts | final window_start <= w - 10s | state: first rows until window_start <= w - 10s
+                Project auction, price, window_start | append-only | final window_start <= w - 10s
+                  WindowAssign Tumble ts size 10s | append-only | final ts < w, window_start <= w - 10s, window_end <= w
+                    Filter price IS NOT NULL | append-only | final ts < w
+                      Input bid [auction, price, ts] | append-only | final ts < w
         Project auction, ts | append-only
           HoldUntilClose final_at | append-only | final final_at <= w | state: rows until final_at closes
             Project auction, ts, ts + INTERVAL '00:00:00.000001' AS final_at | append-only | final ts < w, final_at <= w
@@ -473,15 +511,15 @@ fn states_and_their_fixes() {
         [free, counts, keyed, listed, numbered, table].into_iter().map(lines).collect();
     expect(&text, r#"
         Inner Join on id = auction -> [id, ts#1, ts#3] (left): unbounded: every row of auction
-          fix: bound the join by time, such as AND ts BETWEEN ts - INTERVAL '1 hour' AND ts + INTERVAL '1 hour'
+          fix: bound the join by time, such as AND bid.ts BETWEEN auction.ts - INTERVAL '1 hour' AND auction.ts + INTERVAL '1 hour'
         Inner Join on id = auction -> [id, ts#1, ts#3] (right): unbounded: every row of bid
-          fix: bound the join by time, such as AND ts BETWEEN ts - INTERVAL '1 hour' AND ts + INTERVAL '1 hour'
+          fix: bound the join by time, such as AND bid.ts BETWEEN auction.ts - INTERVAL '1 hour' AND auction.ts + INTERVAL '1 hour'
         PaneAggregate Tumble ts size 10s [window_start, auction, count(*)]: bounded: one entry per (auction) and pane, for the open windows
         Aggregate by [who] count(*): bounded by the number of keys: one entry per (who)
         Aggregate by [who] array_agg(page): unbounded: every row of click
           fix: group by window_start and window_end of a time window over a source with a WATERMARK
         Over by [auction] order [price DESC] row_number(): unbounded: every row of bid
-          fix: add ts to PARTITION BY
+          fix: partition by the bounds of a time window (TUMBLE, HOP) over a source with a WATERMARK
         Aggregate by [a] max(b): bounded by its tables: the rows of t
     "#);
 }
@@ -491,9 +529,12 @@ fn cumulating_windows_are_assigned() {
     let window_of = TimeWindow::Cumulate { step: SECOND, max: 10 * SECOND, offset: 0 };
     let plan =
         group(window(scan("bid"), window_of), &["window_end", "auction"], vec![("n", count())]);
-    expect(&physical_of([plan]), r#"
+    expect(
+        &physical_of([plan]),
+        r#"
         Aggregate by [window_end, auction] count(*) | retracts | final window_end <= w | state: groups until window_end <= w
           WindowAssign Cumulate ts step 1s max 10s | append-only | final ts < w, window_start <= w - 10s, window_end <= w
             Input bid [auction, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
 }
