@@ -1,0 +1,1 @@
+//! Grouping by keys and time windows, in panes.
