@@ -43,6 +43,9 @@ mod number_read;
 mod number_picture;
 #[cfg(test)]
 mod tests_support;
+mod time_format;
+mod time_read;
+mod time_picture;
 mod print;
 pub mod row;
 mod text;
@@ -128,6 +131,8 @@ pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> 
         .or_else(|| format::resolve(func, args))
         .or_else(|| number_format::resolve(func, args))
         .or_else(|| number_read::resolve(func, args))
+        .or_else(|| time_format::resolve(func, args))
+        .or_else(|| time_read::resolve(func, args))
         .or_else(|| math::resolve(func, args))
         .or_else(|| misc::resolve(func, args))
 }
