@@ -16,7 +16,7 @@ use super::types::data_type;
 use super::window::window_function;
 
 /// Aggregates of PostgreSQL that are not built: named, so that the error does not say they do not exist.
-const OTHER_AGGREGATES: &[&str] = &[
+pub(crate) const OTHER_AGGREGATES: &[&str] = &[
     "any_value",
     "bit_and",
     "bit_or",
@@ -209,6 +209,11 @@ impl Binder<'_> {
                 let value = Value::Text(ty.as_str().into());
                 Expr { span: self.place(span), ..Expr::literal(value, DataType::Text) }
             }
+            "like" | "notlike" if call.args.len() == 2 => {
+                let args = self.bind_arguments(name, call)?;
+                let like = self.call_operator(Func::Like, args, span)?;
+                if name == "like" { like } else { build::not(like) }
+            }
             "grouping" => self.bind_grouping(call)?,
             _ => return Ok(None),
         };
@@ -273,10 +278,5 @@ impl Binder<'_> {
             Ok(ty) => self.coerce(arg.clone(), &ty, CastContext::Explicit).map(Some),
             Err(_) => Ok(None),
         }
-    }
-
-    /// The conversion of a condition's arms into one.
-    pub(crate) fn all_of(&mut self, arms: Vec<Expr>) -> Expr {
-        build::and(arms).unwrap_or_else(|| Expr::boolean(true))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arena_tr_parser::ast::query::SetExpr;
 use arena_tr_parser::ast::{self, ExprKind as Ast, Ident, SelectItem};
-use arena_tr_types::{DataType, Field, Schema, SqlState};
+use arena_tr_types::{DataType, Field, Func, Schema, SqlState};
 
 use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::error::PlanError;
@@ -125,7 +125,10 @@ pub fn bind_update(
     let source = stage_update(plan, &relation, conditions, new, &level)?;
     let source = match update.from.is_empty() {
         true => source,
-        false => first_match(source, &relation, update)?,
+        false => {
+            let again = scan(&relation, binder.place(update.table.span));
+            first_match(source, again, &relation)
+        }
     };
     let returning = binder.returning(&update.returning, |_| {
         let mut scope = scope.clone();
@@ -230,14 +233,14 @@ fn stage_update(
     Ok(build::project(stage.plan, exprs, &names))
 }
 
-/// UPDATE ... FROM changes a row once, however many partners it has.
-fn first_match(source: Plan, relation: &Relation, update: &ast::Update) -> Result<Plan, PlanError> {
-    let Some(key) = &relation.primary_key else {
-        return Err(PlanError::not_built("UPDATE ... FROM of a table without a primary key")
-            .at(update.table.span));
-    };
-    let partition = key.clone();
-    Ok(build::over_same(source, |input| Node::TopN {
+/// UPDATE ... FROM changes a row once, however many partners it has: one partner for each distinct row,
+/// joined back to all rows that are equal.
+fn first_match(source: Plan, target: Plan, relation: &Relation) -> Plan {
+    let n = relation.schema.len();
+    let by_key = relation.primary_key.clone();
+    let whole = by_key.is_none();
+    let partition = by_key.unwrap_or_else(|| (0..n).collect());
+    let first = build::over_same(source, |input| Node::TopN {
         input,
         partition,
         order: Vec::new(),
@@ -245,7 +248,22 @@ fn first_match(source: Plan, relation: &Relation, update: &ast::Update) -> Resul
         limit: Some(1),
         offset: 0,
         number: false,
-    }))
+    });
+    if !whole {
+        return first;
+    }
+    let equal = |c: usize| {
+        let ours = target.column(c);
+        let func = if ours.nullable { Func::IsNotDistinct } else { Func::Eq };
+        let theirs = Expr::column(n + c, ours.ty.clone(), ours.nullable);
+        Expr::predicate(func, vec![ours, theirs])
+    };
+    let on = build::and((0..n).map(equal).collect());
+    let width = first.width();
+    let joined = build::join(target, first, JoinKind::Inner, on);
+    let mut columns: Vec<usize> = (0..n).collect();
+    columns.extend(n + n..n + width);
+    build::keep(joined, &columns)
 }
 
 /// The rows with computed columns in their places.

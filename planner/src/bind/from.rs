@@ -13,8 +13,9 @@ use crate::error::PlanError;
 use crate::logical::{Expr, ExprKind, JoinKind, Node, Plan};
 
 use super::build;
-use super::coerce::{cast, comparison_type};
+use super::coerce::{cast, comparison_type, null_of};
 use super::scope::{Found, Scope, ScopeColumn, dotted};
+use super::slot::{self, Slot};
 use super::stage::dependent;
 use super::walk::{is_correlated, surface};
 use super::{Binder, Clause, VIEW_DEPTH};
@@ -91,6 +92,7 @@ impl Binder<'_> {
             && let Some(plan) = self.ctes.get(&single.name, self.levels.len())
         {
             let plan = plan.map_err(|e| e.at(self.place(name.span)))?;
+            self.charge(&plan).map_err(|e| e.at(self.place(name.span)))?;
             return self.aliased(plan, alias, own);
         }
         let relation = self.relation(name)?;
@@ -133,6 +135,7 @@ impl Binder<'_> {
         self.levels = levels;
         self.ctes = ctes;
         let plan = plan.map_err(|e| PlanError { span: place, ..e })?;
+        self.charge(&plan).map_err(|e| e.at(place))?;
         let mut names: Vec<Arc<str>> = plan.schema.fields.iter().map(|f| f.name.clone()).collect();
         for (name, given) in names.iter_mut().zip(&relation.view_columns) {
             *name = given.as_str().into();
@@ -211,7 +214,7 @@ impl Binder<'_> {
         let (left_plan, left_scope) = left;
         let (right_plan, mut right_scope) = right;
         let (lw, rw) = (left_plan.width(), right_plan.width());
-        let (right_plan, mut on) = dependent(&left_plan, right_plan)?;
+        let (right_plan, mut on) = dependent(&left_plan, right_plan, None)?;
         if kind == JoinKind::Left {
             right_scope.pad();
         }
@@ -250,8 +253,8 @@ impl Binder<'_> {
     ) -> Result<Item, PlanError> {
         self.check_aliases(&left.1, &right.1, span)?;
         match constraint {
-            JoinConstraint::None => self.join_on(left, right, kind, None, span),
-            JoinConstraint::On(on) => self.join_on(left, right, kind, Some(on), span),
+            JoinConstraint::None => self.join_on(left, right, kind, None),
+            JoinConstraint::On(on) => self.join_on(left, right, kind, Some(on)),
             JoinConstraint::Using(columns) => {
                 let names: Vec<(String, Span)> =
                     columns.iter().map(|c| (c.name.clone(), c.span)).collect();
@@ -263,7 +266,7 @@ impl Binder<'_> {
                 let names: Vec<(String, Span)> =
                     common.map(|c| (c.name.to_string(), span)).collect();
                 if names.is_empty() {
-                    return self.join_on(left, right, kind, None, span);
+                    return self.join_on(left, right, kind, None);
                 }
                 self.join_using(left, right, kind, &names, span)
             }
@@ -288,15 +291,13 @@ impl Binder<'_> {
         right: Item,
         kind: ast::JoinKind,
         on: Option<&ast::Expr>,
-        span: Span,
     ) -> Result<Item, PlanError> {
         let kind = join_kind(kind);
-        let (mut left_plan, left_scope) = left;
-        let (mut right_plan, right_scope) = right;
+        let (left_plan, left_scope) = left;
+        let (right_plan, right_scope) = right;
         let (lw, rw) = (left_plan.width(), right_plan.width());
         let both = left_scope.clone().join(right_scope.clone(), lw);
         let mut condition = None;
-        let mut extra = (0, 0);
         if let Some(on) = on {
             let (bound, level) = self.with_level(both, Clause::On, |binder| {
                 let bound = binder.bind_expr(on)?;
@@ -308,23 +309,25 @@ impl Binder<'_> {
                     let item = self.filter_pairs(left_plan, right_plan, bound, &level)?;
                     return Ok((item, left_scope.join(right_scope, lw)));
                 }
-                let placed = place_subqueries(left_plan, right_plan, &mut bound, &level)
-                    .map_err(|e| e.at(self.place(span)))?;
-                (left_plan, right_plan) = placed;
-                extra = (left_plan.width() - lw, right_plan.width() - rw);
+                let scope = outer_scope(left_scope, right_scope, kind, lw);
+                if over_both_sides(&level, lw) {
+                    let pairs =
+                        self.filter_pairs(left_plan.clone(), right_plan.clone(), bound, &level)?;
+                    return Ok((padded(left_plan, right_plan, pairs, kind), scope));
+                }
+                let placed = place_subqueries(left_plan, right_plan, &mut bound, &level)?;
+                let extra = (placed.0.width() - lw, placed.1.width() - rw);
+                let joined = build::join(placed.0, placed.1, kind, Some(bound));
+                let mut columns: Vec<usize> = (0..lw).collect();
+                if joined.width() > lw + extra.0 {
+                    columns.extend(lw + extra.0..lw + extra.0 + rw);
+                }
+                return Ok((build::keep(joined, &columns), scope));
             }
             condition = Some(bound);
         }
         let scope = outer_scope(left_scope, right_scope, kind, lw);
-        let joined = build::join(left_plan, right_plan, kind, condition);
-        if extra == (0, 0) {
-            return Ok((joined, scope));
-        }
-        let mut columns: Vec<usize> = (0..lw).collect();
-        if joined.width() > lw + extra.0 {
-            columns.extend(lw + extra.0..lw + extra.0 + rw);
-        }
-        Ok((build::keep(joined, &columns), scope))
+        Ok((build::join(left_plan, right_plan, kind, condition), scope))
     }
 
     /// An inner join whose condition has subqueries: a filter over all pairs.
@@ -502,6 +505,61 @@ fn is_lateral(item: &From) -> bool {
     }
 }
 
+/// Whether a subquery of a join's condition names columns of both sides, or another subquery.
+fn over_both_sides(level: &super::Level, width: usize) -> bool {
+    level.subs.iter().any(|sub| {
+        let mut sides = (false, false);
+        super::walk::plan_exprs(sub, &mut |e| {
+            e.each_column(&mut |n| {
+                if slot::level(n) == 1 {
+                    match Slot::of(n) {
+                        Slot::Column(c) if c < width => sides.0 = true,
+                        Slot::Column(_) => sides.1 = true,
+                        _ => sides = (true, true),
+                    }
+                }
+            });
+        });
+        sides == (true, true)
+    })
+}
+
+/// An outer, semi or anti join whose matching pairs are computed already: the rows of a kept side that are in
+/// no pair follow, padded.
+fn padded(left: Plan, right: Plan, pairs: Plan, kind: JoinKind) -> Plan {
+    let (lw, rw) = (left.width(), right.width());
+    let of_side = |side: &Plan, at: usize| {
+        let on = (0..side.width()).map(|c| {
+            let ours = side.column(c);
+            let func = if ours.nullable { Func::IsNotDistinct } else { Func::Eq };
+            let theirs = Expr::column(side.width() + at + c, ours.ty.clone(), ours.nullable);
+            Expr::predicate(func, vec![ours, theirs])
+        });
+        build::and(on.collect())
+    };
+    if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
+        let on = of_side(&left, 0);
+        return build::join(left, pairs, kind, on);
+    }
+    let names: Vec<Arc<str>> = pairs.schema.fields.iter().map(|f| f.name.clone()).collect();
+    let types: Vec<DataType> = pairs.schema.fields.iter().map(|f| f.data_type.clone()).collect();
+    let nulls = |range: std::ops::Range<usize>| range.map(|c| null_of(types[c].clone()));
+    let mut inputs = vec![pairs.clone()];
+    if matches!(kind, JoinKind::Left | JoinKind::Full) {
+        let on = of_side(&left, 0);
+        let alone = build::join(left, pairs.clone(), JoinKind::Anti, on);
+        let exprs = alone.columns().into_iter().chain(nulls(lw..lw + rw)).collect();
+        inputs.push(build::project(alone, exprs, &names));
+    }
+    if matches!(kind, JoinKind::Right | JoinKind::Full) {
+        let on = of_side(&right, lw);
+        let alone = build::join(right, pairs, JoinKind::Anti, on);
+        let exprs = nulls(0..lw).chain(alone.columns()).collect();
+        inputs.push(build::project(alone, exprs, &names));
+    }
+    build::union(inputs)
+}
+
 /// Subqueries in the condition of an outer join: each is joined to the side whose columns it names, or to
 /// the right side if it names none.
 fn place_subqueries(
@@ -510,36 +568,21 @@ fn place_subqueries(
     on: &mut Expr,
     level: &super::Level,
 ) -> Result<(Plan, Plan), PlanError> {
-    use super::slot::{self, Slot};
-    use super::walk::{map_outer, plan_exprs};
     let lw = left.width();
     let (mut left, mut right) = (left, right);
     let mut places = Vec::with_capacity(level.subs.len());
     for sub in &level.subs {
-        let mut sides = (false, false);
-        let mut nested = false;
-        plan_exprs(sub, &mut |e| {
-            e.each_column(&mut |n| {
-                if slot::level(n) == 1 {
-                    match Slot::of(n) {
-                        Slot::Column(c) if c < lw => sides.0 = true,
-                        Slot::Column(_) => sides.1 = true,
-                        _ => nested = true,
-                    }
-                }
-            });
+        let mut of_left = false;
+        super::walk::plan_exprs(sub, &mut |e| {
+            of_left |= super::walk::any_column(e, &|n| slot::level(n) == 1 && slot::local(n) < lw);
         });
-        if nested || sides == (true, true) {
-            let what = "a subquery over both sides in the condition of an outer join";
-            return Err(PlanError::not_built(what));
-        }
         let mut sub = sub.clone();
-        if sides.0 {
-            left = super::stage::apply_scalar(left, sub)?;
+        if of_left {
+            left = super::stage::apply_scalar(left, sub, None)?;
             places.push((true, left.width() - 1));
         } else {
-            map_outer(&mut sub, &mut |n| Ok(n - lw))?;
-            right = super::stage::apply_scalar(right, sub)?;
+            super::walk::map_outer(&mut sub, &mut |n| Ok(n - lw))?;
+            right = super::stage::apply_scalar(right, sub, None)?;
             places.push((false, right.width() - 1));
         }
     }

@@ -56,9 +56,17 @@ impl Candidate {
         Some(Self { signature, args, element })
     }
 
-    /// How many arguments have exactly their type.
+    /// How many arguments have exactly their type; a signature that takes anything is no exact match.
     fn exact(&self, actual: &[DataType]) -> usize {
-        self.args.iter().zip(actual).filter(|(a, b)| is_exact(a, b)).count()
+        let exact = |i: &usize| {
+            self.signature.arg(*i) != Some(Ty::Any) && is_exact(&self.args[*i], &actual[*i])
+        };
+        (0..actual.len()).filter(exact).count()
+    }
+
+    /// How many arguments the signature gives a type of its own.
+    fn concrete(&self) -> usize {
+        (0..self.args.len()).filter(|i| self.signature.arg(*i) != Some(Ty::Any)).count()
     }
 
     /// How many arguments have exactly their type or get a preferred one.
@@ -135,6 +143,7 @@ fn choose(
     if candidates.len() > 1 {
         suggest_by_literals(&mut candidates, actual);
     }
+    keep_best(&mut candidates, Candidate::concrete);
     match candidates.len() {
         0 => Choice::None,
         1 => Choice::One(candidates.remove(0)),

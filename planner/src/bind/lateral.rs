@@ -24,8 +24,8 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
-    /// The domain of a subquery within `outer`.
-    pub(crate) fn of(outer: &Plan, sub: &Plan) -> Self {
+    /// The domain of a subquery within `outer`; `Err` gives the columns if `outer` does not have them all.
+    pub(crate) fn of(outer: &Plan, sub: &Plan) -> Result<Self, Vec<usize>> {
         let mut columns = Vec::new();
         plan_exprs(sub, &mut |e| {
             e.each_column(&mut |n| {
@@ -35,6 +35,14 @@ impl Domain {
             });
         });
         columns.sort_unstable();
+        match columns.last() {
+            Some(last) if *last >= outer.width() => Err(columns),
+            _ => Ok(Self::over(outer, columns)),
+        }
+    }
+
+    /// The domain of these columns, in ascending order.
+    pub(crate) fn over(outer: &Plan, columns: Vec<usize>) -> Self {
         let exprs: Vec<Expr> = columns.iter().map(|c| outer.column(*c)).collect();
         let names: Vec<_> = columns.iter().map(|c| outer.schema.fields[*c].name.clone()).collect();
         let plan = build::distinct(build::project(outer.clone(), exprs, &names));

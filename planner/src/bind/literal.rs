@@ -72,18 +72,34 @@ fn interval(value: &str, leading: Option<&str>, last: Option<&str>) -> Result<Va
     let is_number = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit() || c == '.');
     let text = if is_number {
         format!("{trimmed} {unit}")
-    } else if leading.is_some_and(|l| l.starts_with("minute")) && bare.matches(':').count() == 1 {
-        // MINUTE TO SECOND: the first field is minutes, not hours.
-        let sign = if trimmed.starts_with('-') { "-" } else { "" };
-        format!("{sign}00:{bare}")
     } else {
-        trimmed.to_owned()
+        let minutes = leading.is_some_and(|l| l.starts_with("minute"));
+        clock(trimmed, minutes, unit == "hour")
     };
     let value = Value::parse(&text, &ty)?;
     Ok(match value {
         Value::Interval(i) => Value::Interval(cut(i, unit)),
         other => other,
     })
+}
+
+/// The text with its last word as a time of day: `2:03` is minutes and seconds if `minutes`, a bare number
+/// behind days is hours if `hours`.
+fn clock(text: &str, minutes: bool, hours: bool) -> String {
+    let (front, last) = match text.rsplit_once(char::is_whitespace) {
+        Some((front, last)) => (front.trim_end(), last),
+        None => ("", text),
+    };
+    let digits = last.trim_start_matches(['+', '-']);
+    let sign = &last[..last.len() - digits.len()];
+    let numeric = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_digit());
+    if minutes && digits.matches(':').count() == 1 {
+        format!("{front} {sign}00:{digits}").trim_start().to_owned()
+    } else if hours && numeric(digits) && numeric(front.trim_start_matches(['+', '-'])) {
+        format!("{front} {sign}{digits}:00:00")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Drops what is finer than the unit.

@@ -252,6 +252,8 @@ pub(crate) struct Binder<'a> {
     ctes: Ctes,
     /// Parameter types found so far.
     params: Vec<DataType>,
+    /// How much of plans has been copied for WITH names and views: bounded, because copies of copies double.
+    copied: usize,
     /// How many plain views deep the text at hand is; its spans belong to another text then.
     view_depth: usize,
     /// Relations named so far.
@@ -266,6 +268,7 @@ impl<'a> Binder<'a> {
             levels: Vec::new(),
             ctes: Ctes::default(),
             params: options.param_types.clone(),
+            copied: 0,
             view_depth: 0,
             reads: Vec::new(),
         }
@@ -300,6 +303,12 @@ impl<'a> Binder<'a> {
         let level = self.levels.pop();
         debug_assert_eq!(self.levels.len(), depth, "levels nest");
         Ok((result?, level.expect("pushed above")))
+    }
+
+    /// Accounts for a copy of a plan.
+    fn charge(&mut self, plan: &Plan) -> Result<(), PlanError> {
+        self.copied += walk::size(plan);
+        walk::check_size(self.copied)
     }
 
     /// The parameter's type, decided here if it was open.

@@ -15,6 +15,9 @@ use super::build;
 use super::coerce::{CastContext, common_type, comparison_type, number_type};
 use super::function::operator_error;
 
+/// Most fields of rows compared by `<` and its kin: each field nests the condition deeper.
+const ORDERED_FIELDS: usize = 64;
+
 /// One side of a comparison.
 #[derive(Debug, Clone)]
 pub(crate) enum Operand {
@@ -233,7 +236,7 @@ impl Binder<'_> {
         }
     }
 
-    fn compare_rows(
+    pub(crate) fn compare_rows(
         &mut self,
         func: Func,
         left: Vec<Expr>,
@@ -256,6 +259,11 @@ impl Binder<'_> {
                 _ => ExprKind::Or(each),
             };
             return Ok(build::boolean(kind, nullable, place));
+        }
+        if pairs.len() > ORDERED_FIELDS {
+            let what =
+                format!("an ordered comparison of rows with more than {ORDERED_FIELDS} fields");
+            return Err(PlanError::not_built(what).at(place));
         }
         // a < b at the first field that differs; the last field decides with the operator itself.
         let strict = match func {
@@ -433,7 +441,7 @@ impl Binder<'_> {
         };
         let Some(ty) = comparison_type(&value.ty, &element) else {
             let types = [value.ty, element];
-            let func = comparison(op).unwrap_or(Func::Eq);
+            let func = comparison(op).unwrap_or(Eq);
             let error = operator_error("operator does not exist", func, &types, false);
             return Err(error.at(self.place(span)));
         };

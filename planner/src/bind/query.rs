@@ -409,13 +409,12 @@ impl Binder<'_> {
             }
             binder.coerce(bound, &DataType::Int8, CastContext::Assignment)
         };
-        let (bound, _) = self.with_level(Scope::default(), clause, bind)?;
-        let mut variable = false;
-        bound.each_column(&mut |_| variable = true);
-        if variable {
-            let message = format!("argument of {what} must not contain variables");
-            let error = PlanError::of(SqlState::INVALID_COLUMN_REFERENCE, message);
-            return Err(error.at(self.place(expr.span)));
+        let (bound, level) = self.with_level(Scope::default(), clause, bind)?;
+        let mut outer = false;
+        bound.each_column(&mut |n| outer |= super::slot::level(n) > 0);
+        if outer || !level.subs.is_empty() {
+            let what = format!("{what} with a subquery or a column of an enclosing query");
+            return Err(PlanError::not_built(what).at(self.place(expr.span)));
         }
         self.row_count(&bound, what)
     }

@@ -147,12 +147,7 @@ impl Binder<'_> {
                     bound.extend(columns.iter().map(column_item));
                 }
                 SelectItem::QualifiedWildcard(name) => {
-                    let table = &name.parts[name.parts.len() - 1].name;
-                    let Some(index) = self.level().scope.table(table) else {
-                        return Err(self.no_table_in_from(table, name.span));
-                    };
-                    let columns = self.level().scope.table_columns(index);
-                    bound.extend(columns.into_iter().map(column_item));
+                    bound.extend(self.table_items(name)?);
                 }
                 SelectItem::Expr { expr, alias } => {
                     let name = match alias {
@@ -168,6 +163,19 @@ impl Binder<'_> {
             }
         }
         Ok(bound)
+    }
+
+    /// The columns of `t.*`; the table may belong to an enclosing query.
+    fn table_items(&self, name: &ast::ObjectName) -> Result<Vec<Item>, PlanError> {
+        let table = &name.parts[name.parts.len() - 1].name;
+        for (up, level) in self.levels.iter().rev().enumerate() {
+            let Some(index) = level.scope.table(table) else { continue };
+            let mut items: Vec<Item> =
+                level.scope.table_columns(index).into_iter().map(column_item).collect();
+            items.iter_mut().for_each(|i| i.expr.map_columns(&|n| slot::deeper(n, up)));
+            return Ok(items);
+        }
+        Err(self.no_table_in_from(table, name.span))
     }
 
     /// A select list position (from 1), if the expression is an integer constant.

@@ -17,7 +17,7 @@ use super::lateral::{Domain, single_value};
 use super::scope::Scope;
 use super::slot::{self, Slot};
 use super::subquery::{Conjunct, SemiCondition, always_one_row, one_row_at_most};
-use super::walk::{is_correlated, is_outer, map_outer, surface, surface_expr};
+use super::walk::{check_size, is_correlated, is_outer, map_outer, size, surface, surface_expr};
 
 /// What the plan's columns mean once it is grouped.
 #[derive(Debug)]
@@ -39,12 +39,15 @@ pub(crate) struct Stage {
     windows: Vec<Option<usize>>,
     /// Columns of subqueries.
     subs: Vec<Option<usize>>,
+    /// The plan before any subquery was joined. What a subquery depends on is taken from here, so that
+    /// several subqueries do not copy each other.
+    base: Option<Plan>,
 }
 
 impl Stage {
     /// Over the rows of FROM.
     pub(crate) fn new(plan: Plan) -> Self {
-        Self { plan, grouped: None, windows: Vec::new(), subs: Vec::new() }
+        Self { plan, grouped: None, windows: Vec::new(), subs: Vec::new(), base: None }
     }
 
     /// The plan is grouped now: its columns are groups, aggregates and GROUPING values.
@@ -52,6 +55,7 @@ impl Stage {
         self.plan = plan;
         self.grouped = Some(grouped);
         self.subs.clear();
+        self.base = None;
     }
 
     fn take(&mut self) -> Plan {
@@ -138,7 +142,9 @@ impl Stage {
         let mut sub = level.subs[index].clone();
         map_outer(&mut sub, &mut |n| self.column(level, n, true))?;
         let outer = self.take();
-        self.plan = apply_scalar(outer, sub)?;
+        let base = is_correlated(&sub).then(|| self.base.get_or_insert_with(|| outer.clone()));
+        self.plan = apply_scalar(outer, sub, base.map(|b| &*b))?;
+        check_size(size(&self.plan))?;
         if self.subs.len() <= index {
             self.subs.resize(index + 1, None);
         }
@@ -185,7 +191,9 @@ impl Stage {
         let outer = self.take();
         let width = outer.width();
         let correlated = is_correlated(&sub);
-        let (right, mut on) = dependent(&outer, sub)?;
+        let base = correlated.then(|| self.base.get_or_insert_with(|| outer.clone()));
+        let (right, mut on) = dependent(&outer, sub, base.map(|b| &*b))?;
+        check_size(size(&outer) + size(&right))?;
         let all_equal = compared.iter().all(|(f, _)| *f == Func::Eq);
         let tests = ours.into_iter().zip(compared).map(|(value, (func, inner))| Expr {
             span,
@@ -319,17 +327,23 @@ fn ungrouped(scope: &Scope, position: usize, inside: bool) -> PlanError {
 
 /// A subquery made independent of `outer`, and the conditions that join it back; they see the columns of
 /// `outer`, then the subquery's.
-pub(crate) fn dependent(outer: &Plan, sub: Plan) -> Result<(Plan, Vec<Expr>), PlanError> {
+/// `base`: an earlier form of `outer` with the same columns in front and no fewer rows.
+pub(crate) fn dependent(
+    outer: &Plan,
+    sub: Plan,
+    base: Option<&Plan>,
+) -> Result<(Plan, Vec<Expr>), PlanError> {
     let width = outer.width();
     match pull_up(sub.clone()) {
         Some(pulled) => Ok(joined_back(pulled, width)),
-        None => spread(outer, sub),
+        None => spread(outer, sub, base),
     }
 }
 
 /// The same with a general method that always works: [`Domain`].
-fn spread(outer: &Plan, sub: Plan) -> Result<(Plan, Vec<Expr>), PlanError> {
-    let domain = Domain::of(outer, &sub);
+fn spread(outer: &Plan, sub: Plan, base: Option<&Plan>) -> Result<(Plan, Vec<Expr>), PlanError> {
+    let domain = Domain::of(base.unwrap_or(outer), &sub)
+        .unwrap_or_else(|columns| Domain::over(outer, columns));
     let at = outer.width() + sub.width();
     Ok((domain.spread(sub)?, domain.join_back(outer, at)))
 }
@@ -348,7 +362,11 @@ fn joined_back(pulled: Pulled, width: usize) -> (Plan, Vec<Expr>) {
 }
 
 /// Appends the value of a scalar subquery to the rows of `outer`.
-pub(crate) fn apply_scalar(outer: Plan, mut sub: Plan) -> Result<Plan, PlanError> {
+pub(crate) fn apply_scalar(
+    outer: Plan,
+    mut sub: Plan,
+    base: Option<&Plan>,
+) -> Result<Plan, PlanError> {
     let width = outer.width();
     if !is_correlated(&sub) {
         surface(&mut sub);
@@ -366,7 +384,7 @@ pub(crate) fn apply_scalar(outer: Plan, mut sub: Plan) -> Result<Plan, PlanError
     let single = one_row_at_most(&sub);
     let (mut right, on) = match pull_keys(sub.clone()) {
         Some(pulled) => joined_back(pulled, width),
-        None => spread(&outer, sub)?,
+        None => spread(&outer, sub, base)?,
     };
     if !single {
         // More than one row for one value is an error, as it is without correlation.

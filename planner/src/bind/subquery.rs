@@ -103,13 +103,12 @@ impl Binder<'_> {
                 let (Ast::Subquery(query), Some(func)) = (&right.kind, comparison(*op)) else {
                     return Ok(None);
                 };
-                if *all == negate {
-                    let func = if *all { negated(func) } else { func };
-                    (self.compare_with_query(value, func, query, expr.span)?, false)
-                } else {
-                    let func = if *all { negated(func) } else { func };
-                    (self.compare_with_query(value, func, query, expr.span)?, true)
+                // All are so: there is none that is not so.
+                let func = if *all { negated(func) } else { func };
+                if matches!(value.kind, Ast::Row(_)) && func != Func::Eq {
+                    return Ok(None);
                 }
+                (self.compare_with_query(value, func, query, expr.span)?, *all != negate)
             }
             _ => return Ok(None),
         };
@@ -195,7 +194,7 @@ impl Binder<'_> {
                 let (value, inner) = (value.clone(), inner.clone());
                 self.in_set(compared.sub, value, inner, span)
             }
-            _ => self.any_row(compared, span),
+            _ => self.any_row(compared, span)?,
         };
         Ok(if negate { build::not(found) } else { found })
     }
@@ -221,7 +220,7 @@ impl Binder<'_> {
         // All are so: there is none that is not so.
         let func = if all { negated(func) } else { func };
         let compared = self.compare_with_query(value, func, query, span)?;
-        let any = self.any_row(compared, span);
+        let any = self.any_row(compared, span)?;
         Ok(if all { build::not(any) } else { any })
     }
 
@@ -246,10 +245,6 @@ impl Binder<'_> {
             };
             return Err(self.syntax(message, span));
         }
-        if values.len() > 1 && !matches!(func, Func::Eq) {
-            let what = "a comparison of a row with a query other than IN";
-            return Err(PlanError::not_built(what).at(self.place(span)));
-        }
         let mut pairs = Vec::with_capacity(values.len());
         for (value, column) in values.into_iter().zip(sub.columns()) {
             let Some(ty) = comparison_type(&value.ty, &column.ty) else {
@@ -263,12 +258,12 @@ impl Binder<'_> {
     }
 
     /// Whether any row fulfils all comparisons: true if one does, NULL if one might, else false.
-    fn any_row(&mut self, compared: Compared, span: Span) -> Expr {
+    fn any_row(&mut self, compared: Compared, span: Span) -> Result<Expr, PlanError> {
         let Compared { sub, pairs } = compared;
-        let each = pairs
-            .into_iter()
-            .map(|(func, value, inner)| Expr::predicate(func, vec![push_down(value), inner]));
-        let holds = self.all_of(each.collect());
+        let func = pairs.first().map_or(Func::Eq, |p| p.0);
+        let (values, inner): (Vec<Expr>, Vec<Expr>) =
+            pairs.into_iter().map(|(_, value, inner)| (push_down(value), inner)).unzip();
+        let holds = self.compare_rows(func, values, inner, span)?;
         let nullable = holds.nullable;
         let unknown = build::boolean(ExprKind::IsNull(Box::new(holds.clone())), false, None);
         let mut aggs = vec![AggCall { filter: Some(holds), ..count_star() }];
@@ -280,7 +275,7 @@ impl Binder<'_> {
             let Some(unknown) = columns.get(1) else { return some(&columns[0]) };
             three_valued(some(&columns[0]), some(unknown))
         });
-        self.enter_subquery(plan, span)
+        Ok(self.enter_subquery(plan, span))
     }
 
     /// `value IN (set)` for a set that does not depend on the query around: one lookup, two counts.

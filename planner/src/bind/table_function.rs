@@ -36,6 +36,14 @@ impl Binder<'_> {
         let (function, element) = match name.as_str() {
             "generate_series" => self.series(args).map_err(|e| e.at(place))?,
             "unnest" => self.unnest(args).map_err(|e| e.at(place))?,
+            "regexp_split_to_table" => {
+                let array = self.call_by_name("regexp_split_to_array", args, call.span)?;
+                self.unnest(vec![array])?
+            }
+            "string_to_table" => {
+                let array = self.call_by_name("string_to_array", args, call.span)?;
+                self.unnest(vec![array])?
+            }
             _ => {
                 let known = arena_tr_types::function::signatures_by_name(&name).next().is_some();
                 let what = format!("function {name} in FROM");

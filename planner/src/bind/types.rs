@@ -83,6 +83,9 @@ fn scalar(name: &TypeName) -> Result<DataType, PlanError> {
         | "tsrange"
         | "tstzrange"
         | "daterange" => Err(PlanError::not_built(format!("type {}", name.name))),
+        other if other.starts_with("interval ") => {
+            Err(PlanError::not_built(format!("type {other}")))
+        }
         other => {
             let message = format!("type \"{other}\" does not exist");
             Err(PlanError::of(SqlState::UNDEFINED_OBJECT, message))

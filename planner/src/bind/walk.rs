@@ -2,6 +2,9 @@
 //!
 //! Invariant: a walk over a plan sees each expression of each node exactly once, inputs first.
 
+use arena_tr_types::SqlState;
+use arena_tr_types::limits::STATEMENT_NODES;
+
 use crate::error::PlanError;
 use crate::logical::{Expr, ExprKind, Plan};
 
@@ -41,6 +44,25 @@ pub(crate) fn plan_exprs_mut(plan: &mut Plan, f: &mut dyn FnMut(&mut Expr)) {
 /// Calls `f` on every expression of a plan, to look at it.
 pub(crate) fn plan_exprs(plan: &Plan, f: &mut dyn FnMut(&Expr)) {
     plan.walk(&mut |p| p.each_expr(&mut |e| f(e)));
+}
+
+/// How many nodes and expressions a plan has: what copying it costs.
+pub(crate) fn size(plan: &Plan) -> usize {
+    let mut n = 0;
+    plan.walk(&mut |p| {
+        n += 1;
+        p.each_expr(&mut |_| n += 1);
+    });
+    n
+}
+
+/// The error of a plan that copies of parts of it have made too large.
+pub(crate) fn check_size(size: usize) -> Result<(), PlanError> {
+    if size <= STATEMENT_NODES {
+        return Ok(());
+    }
+    let message = "the statement's plan is too large: its subqueries or views repeat each other";
+    Err(PlanError::of(SqlState::STATEMENT_TOO_COMPLEX, message))
 }
 
 /// Whether a plan names a column of the query directly around it.

@@ -117,6 +117,9 @@ impl Binder<'_> {
                 let agg = self.bind_agg_parts(func, name, call)?;
                 (WindowFunc::Agg(agg.func), agg.args, agg.filter, agg.ty)
             }
+            (None, None) if super::call::OTHER_AGGREGATES.contains(&name) => {
+                return Err(PlanError::not_built(format!("aggregate {name}")).at(place));
+            }
             (None, None) => {
                 let message = format!(
                     "OVER specified, but {name} is not a window function nor an aggregate function"
@@ -240,6 +243,14 @@ impl Binder<'_> {
             let message = format!("function {name}({types}) does not exist");
             return Err(PlanError::of(SqlState::UNDEFINED_FUNCTION, message));
         }
+        if args.len() == 3 {
+            // lag and lead take a default of the value's common type.
+            let default = args.remove(2);
+            let value = args.remove(0);
+            let mut both = self.unify(vec![value, default], name)?;
+            args.push(both.remove(1));
+            args.insert(0, both.remove(0));
+        }
         if let Some(first) = args.first_mut() {
             let value = std::mem::replace(first, Expr::boolean(false));
             *first = match func {
@@ -250,14 +261,6 @@ impl Binder<'_> {
         if let Some(second) = args.get_mut(1) {
             let offset = std::mem::replace(second, Expr::boolean(false));
             *second = self.implicit(offset, &DataType::Int4)?;
-        }
-        if args.len() == 3 {
-            // lag and lead take a default of the value's common type.
-            let default = args.remove(2);
-            let value = args.remove(0);
-            let mut both = self.unify(vec![value, default], name)?;
-            args.push(both.remove(1));
-            args.insert(0, both.remove(0));
         }
         let ty = match func {
             W::RowNumber | W::Rank | W::DenseRank => DataType::Int8,
@@ -336,12 +339,13 @@ impl Binder<'_> {
         let place = self.place(expr.span);
         let bound = self.bind_expr(expr)?;
         let bound = self.coerce(bound, ty, CastContext::Assignment).map_err(|e| e.at(place))?;
-        let error = |m: String| Err(PlanError::of(SqlState("22013"), m).at(place));
+        let error = |state: &'static str, what: &str| {
+            let message = format!("frame {which} offset must not be {what}");
+            Err(PlanError::of(SqlState(state), message).at(place))
+        };
         match self.constant(&bound)? {
-            Some(Value::Null) => error(format!("frame {which} offset must not be null")),
-            Some(value) if is_negative(&value) => {
-                error(format!("frame {which} offset must not be negative"))
-            }
+            Some(Value::Null) => error("22004", "null"),
+            Some(value) if is_negative(&value) => error("22013", "negative"),
             Some(value) => Ok(value),
             None => Err(PlanError::not_built("a frame offset that is not constant").at(place)),
         }
