@@ -11,6 +11,7 @@ pub mod directory;
 pub mod group_table;
 pub mod hash;
 pub mod heap;
+pub mod join_index;
 pub mod ordered;
 pub mod row;
 
@@ -18,6 +19,7 @@ pub use cell::Cell;
 pub use directory::Directory;
 pub use group_table::GroupTable;
 pub use heap::{Heap, NO_ADDR};
+pub use join_index::{JoinIndex, JoinSide, SideSpec, Touched};
 pub use ordered::OrderedSets;
 pub use row::{FlatRows, HeapRows, RowLayout, RowSource};
 

@@ -51,6 +51,17 @@ impl Forgetter {
         Some(bound)
     }
 
+    /// The bound below which rows are dropped, whenever it has moved: for state that need not be looked
+    /// through.
+    pub(crate) fn below(&mut self, watermark: Timestamp) -> Option<Timestamp> {
+        let bound = watermark.saturating_sub(self.rule?.lag);
+        if bound <= self.bound {
+            return None;
+        }
+        self.bound = bound;
+        Some(bound)
+    }
+
     /// Whether a row is below the bound.
     pub(crate) fn is_gone(&self, layout: &RowLayout, row: &[u64], bound: Timestamp) -> bool {
         let Some(rule) = self.rule else { return false };

@@ -77,8 +77,7 @@ impl RowSource for Changes<'_> {
 impl Group {
     /// An operator without groups.
     pub fn new(cx: &StateContext, input: &[Field], spec: &Aggregate) -> Result<Self, SqlError> {
-        let types: Vec<DataType> =
-            spec.keys.iter().map(|&k| input[k].data_type.clone()).collect();
+        let types: Vec<DataType> = spec.keys.iter().map(|&k| input[k].data_type.clone()).collect();
         let plan = AggPlan::new(&types, input, &spec.aggs, spec.retracts)?;
         let forget = spec.forget.map(|f| Forget { column: f.column, lag: f.lag });
         Ok(Self {
@@ -134,7 +133,7 @@ impl Group {
         self.groups.upsert(&keys, &self.live.rows, &mut self.refs)?;
         self.forgetter.grew(self.groups.table.len() - n_before);
         let words = self.groups.layout().words();
-        let heap = self.groups.table.heap_mut();
+        let (known, heap) = (self.dirty.len(), self.groups.table.heap_mut());
         for (k, &group) in self.refs.iter().enumerate() {
             let mut header = heap.word(group);
             if header & DIRTY == 0 {
@@ -143,6 +142,9 @@ impl Group {
                 header |= DIRTY;
             }
             heap.set_word(group, add_weight(header, self.live.weight(k)));
+        }
+        for &group in &self.dirty[known..] {
+            self.groups.detach(group)?;
         }
         Ok(())
     }
@@ -251,8 +253,7 @@ impl Group {
         if kept.is_empty() {
             return None;
         }
-        let addrs: Vec<Addr> =
-            kept.iter().map(|&k| self.dirty[picked[usize::from(k)].0]).collect();
+        let addrs: Vec<Addr> = kept.iter().map(|&k| self.dirty[picked[usize::from(k)].0]).collect();
         let keys = (0..self.keys.len()).map(|field| self.groups.table.gather(field, &addrs));
         let all = kept.len() == picked.len();
         let results = results.iter().map(|c| if all { c.clone() } else { c.take(&kept) });

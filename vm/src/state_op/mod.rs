@@ -35,13 +35,38 @@
 //! how the deltas were cut into batches (their order within the epoch may matter to first_value and the like).
 
 pub(crate) mod agg;
+pub(crate) mod changes;
+pub mod distinct;
 pub(crate) mod forget;
 pub mod group;
+pub mod hold;
+pub mod join;
 pub(crate) mod live;
+pub mod once;
+pub mod setop;
+pub mod single_row;
+pub(crate) mod sorted;
+pub mod topn;
 
 use arena_tr_storage::arena::{Owner, Pool};
 
+pub use distinct::Distinct;
 pub use group::Group;
+pub use hold::Hold;
+pub use join::{Join, JoinSpec, JoinStep};
+pub use once::Once;
+pub use setop::SetOp;
+pub use single_row::SingleRow;
+pub use topn::TopN;
+
+/// An input of an operator that has two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The first.
+    Left,
+    /// The second.
+    Right,
+}
 
 /// Where an operator's state lives and who pays for it.
 #[derive(Debug, Clone)]
@@ -58,3 +83,6 @@ impl StateContext {
         Self { pool: pool.clone(), owner }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::{Addr, Owner, Pool};
 use arena_tr_storage::column::Column;
 use arena_tr_storage::state::row::{self, add_weight};
-use arena_tr_storage::state::{Cell, HeapRows, Heap, OrderedSets, RowLayout};
+use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout};
 use arena_tr_types::DataType;
 
 /// What a collection keeps.
@@ -189,21 +189,25 @@ impl Collection {
     fn identical(&self, root: u64, addr: Addr) -> Vec<Addr> {
         let own = self.element(addr);
         let n_order = self.spec.order.len();
-        let by_order = |other: Addr| cmp_order(&self.spec, &self.layout, &self.rows, own, self.element(other));
+        let by_order =
+            |other: Addr| cmp_order(&self.spec, &self.layout, &self.rows, own, self.element(other));
         let mut found = Vec::new();
-        self.sets.for_each_from(root, |other| by_order(other).is_gt(), |other| {
-            if by_order(other).is_ne() {
-                return ControlFlow::Break(());
-            }
-            let words = self.element(other);
-            let same = (n_order..self.layout.n_fields()).all(|f| {
-                cmp_identity(&self.layout, &self.rows, own, words, f).is_eq()
-            });
-            if same {
-                found.push(other);
-            }
-            ControlFlow::Continue(())
-        });
+        self.sets.for_each_from(
+            root,
+            |other| by_order(other).is_gt(),
+            |other| {
+                if by_order(other).is_ne() {
+                    return ControlFlow::Break(());
+                }
+                let words = self.element(other);
+                let same = (n_order..self.layout.n_fields())
+                    .all(|f| cmp_identity(&self.layout, &self.rows, own, words, f).is_eq());
+                if same {
+                    found.push(other);
+                }
+                ControlFlow::Continue(())
+            },
+        );
         found
     }
 
@@ -274,7 +278,11 @@ fn cmp_nulls(
     match (layout.is_null(a, field), layout.is_null(b, field)) {
         (true, true) => Ordering::Equal,
         (a_null, b_null) if a_null || b_null => {
-            if a_null == nulls_first { Ordering::Less } else { Ordering::Greater }
+            if a_null == nulls_first {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
         }
         _ => {
             let order = layout.cmp_field(a, b, field, rows);
@@ -283,7 +291,13 @@ fn cmp_nulls(
     }
 }
 
-fn cmp_order(spec: &CollectSpec, layout: &RowLayout, rows: &Heap, a: &[u64], b: &[u64]) -> Ordering {
+fn cmp_order(
+    spec: &CollectSpec,
+    layout: &RowLayout,
+    rows: &Heap,
+    a: &[u64],
+    b: &[u64],
+) -> Ordering {
     spec.order
         .iter()
         .enumerate()

@@ -252,6 +252,16 @@ fn adjust_count(heap: &mut Heap, at: Addr, scale: u32, by: i64) {
     }
 }
 
+/// Gives the sum at `at` its own copy of the extra block; the one it had, and its words.
+#[inline]
+pub(crate) fn detach(heap: &mut Heap, at: Addr) -> Result<Option<(Addr, usize)>, OutOfMemory> {
+    let meta = heap.word(at.offset(META));
+    let Some(old) = extra_of(meta) else { return Ok(None) };
+    let copy = super::copy_block(heap, old, EXTRA_WORDS)?;
+    heap.set_word(at.offset(META), (meta & 0xffff_ffff) | (u64::from(copy.0) + 1) << 32);
+    Ok(Some((old, EXTRA_WORDS)))
+}
+
 /// Frees what the sum keeps outside of its words.
 pub(crate) fn release(heap: &mut Heap, at: Addr) {
     if let Some(extra) = extra_of(heap.words(at, WORDS)[META]) {

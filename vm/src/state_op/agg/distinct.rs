@@ -80,7 +80,12 @@ impl DistinctSet {
     }
 
     /// Finds or makes the pairs of entries whose values are rows of `column`.
-    fn upsert(&mut self, column: &Column, entries: &Entries<'_>, groups: &mut Heap) -> Result<(), OutOfMemory> {
+    fn upsert(
+        &mut self,
+        column: &Column,
+        entries: &Entries<'_>,
+        groups: &mut Heap,
+    ) -> Result<(), OutOfMemory> {
         let mut ids = MutBuffer::<i64>::new();
         ids.resize(column.len(), 0);
         for (&row, &group) in entries.rows.iter().zip(entries.refs) {

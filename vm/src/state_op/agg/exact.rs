@@ -119,6 +119,19 @@ fn wide_block(heap: &mut Heap, at: Addr) -> Result<Addr, OutOfMemory> {
     Ok(wide)
 }
 
+/// Gives the sum at `at` its own copy of the wide block; the one it had, and its words.
+#[inline]
+pub(crate) fn detach(heap: &mut Heap, at: Addr) -> Result<Option<(Addr, usize)>, OutOfMemory> {
+    let wide = heap.word(at.offset(2));
+    if wide == 0 {
+        return Ok(None);
+    }
+    let old = Addr(wide as u32 - 1);
+    let copy = super::copy_block(heap, old, WIDE_WORDS)?;
+    heap.set_word(at.offset(2), u64::from(copy.0) + 1);
+    Ok(Some((old, WIDE_WORDS)))
+}
+
 /// Frees what the sum keeps outside of its words.
 pub(crate) fn release(heap: &mut Heap, at: Addr) {
     let wide = heap.words(at, WORDS)[2];

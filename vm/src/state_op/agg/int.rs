@@ -80,6 +80,19 @@ pub(crate) fn merge(
     }
 }
 
+/// Gives the sum at `at` its own copy of what it keeps outside of its word; what it had, and its words.
+#[inline]
+pub(crate) fn detach(heap: &mut Heap, at: Addr) -> Result<Option<(Addr, usize)>, OutOfMemory> {
+    let word = heap.word(at);
+    if word & WIDE == 0 {
+        return Ok(None);
+    }
+    let old = Addr((word >> 32) as u32);
+    let copy = super::copy_block(heap, old, 2)?;
+    heap.set_word(at, u64::from(copy.0) << 32 | (word & (SEEN | WIDE)));
+    Ok(Some((old, 2)))
+}
+
 /// Frees what the sum keeps outside of its word.
 pub(crate) fn release(heap: &mut Heap, word: u64) {
     if word & WIDE != 0 {

@@ -77,7 +77,14 @@ impl Groups {
             }
             // Panes and sessions are merged from earlier to later, so arrival keeps its order.
             Kind::Arrival { last } => self.merge_arrival(slot, last, group, from, row),
-            _ => merge_numbers(slot, heap, group.offset(slot.at), &row[slot.at..], from.table.heap(), sign),
+            _ => merge_numbers(
+                slot,
+                heap,
+                group.offset(slot.at),
+                &row[slot.at..],
+                from.table.heap(),
+                sign,
+            ),
         }
     }
 

@@ -32,6 +32,18 @@ use distinct::DistinctSet;
 use entries::{Entries, EntryBuffer};
 use plan::{AggPlan, Counter, Kind, Slot};
 
+/// A copy of a block of `n` words.
+fn copy_block(
+    heap: &mut arena_tr_storage::state::Heap,
+    block: Addr,
+    n: usize,
+) -> Result<Addr, OutOfMemory> {
+    let copy = heap.alloc(n)?;
+    let words = heap.words(block, n).to_vec();
+    heap.words_mut(copy, n).copy_from_slice(&words);
+    Ok(copy)
+}
+
 /// Groups with their aggregates.
 #[derive(Debug)]
 pub(crate) struct Groups {
@@ -43,6 +55,8 @@ pub(crate) struct Groups {
     pub(crate) seq: u64,
     /// Strings that were replaced, still needed to show what was.
     garbage: Vec<[u64; 2]>,
+    /// Blocks that rows had before the epoch, and their words.
+    old_blocks: Vec<(Addr, usize)>,
     buffer: EntryBuffer,
 }
 
@@ -58,6 +72,7 @@ impl Groups {
             distincts,
             seq: 0,
             garbage: Vec::new(),
+            old_blocks: Vec::new(),
             buffer: EntryBuffer::default(),
         }
     }
@@ -128,10 +143,35 @@ impl Groups {
         heap.set_word(at, word);
     }
 
-    /// Frees strings that were kept for the sake of what was.
+    /// Gives the row blocks of its own, after its words were copied: what sums keep elsewhere is changed in
+    /// place, and the copy still refers to it.
+    pub(crate) fn detach(&mut self, group: Addr) -> Result<(), OutOfMemory> {
+        let heap = self.table.heap_mut();
+        for slot in &self.plan.slots {
+            let at = group.offset(slot.at);
+            match slot.kind {
+                Kind::Int { .. } => self.old_blocks.extend(int::detach(heap, at)?),
+                Kind::Decimal { .. } => self.old_blocks.extend(decimal::detach(heap, at)?),
+                Kind::DecimalMoments(_) => {
+                    self.old_blocks.extend(decimal::detach(heap, at)?);
+                    self.old_blocks.extend(decimal::detach(heap, at.offset(decimal::WORDS))?);
+                }
+                Kind::Float { .. } => self.old_blocks.extend(exact::detach(heap, at)?),
+                Kind::FloatMoments(_) => {
+                    self.old_blocks.extend(exact::detach(heap, at)?);
+                    self.old_blocks.extend(exact::detach(heap, at.offset(exact::WORDS))?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees what was kept for the sake of what was.
     pub(crate) fn collect_garbage(&mut self) {
         let heap = self.table.heap_mut();
         self.garbage.drain(..).for_each(|words| heap.free_bytes(words));
+        self.old_blocks.drain(..).for_each(|(addr, n)| heap.free(addr, n));
     }
 
     /// Removes a group with all that its aggregates keep.

@@ -161,7 +161,10 @@ impl AggPlan {
     pub(crate) fn is_invertible(&self) -> bool {
         self.slots.iter().all(|s| {
             s.distinct.is_none()
-                && !matches!(s.kind, Kind::Extreme { .. } | Kind::Arrival { .. } | Kind::Collected(_))
+                && !matches!(
+                    s.kind,
+                    Kind::Extreme { .. } | Kind::Arrival { .. } | Kind::Collected(_)
+                )
         })
     }
 
@@ -176,11 +179,10 @@ impl Builder<'_> {
         let arg = agg.args.first().copied();
         let arg_type = arg.map_or(DataType::Bool, |a| self.input[a].data_type.clone());
         let kind = self.kind(agg, &arg_type)?;
-        let skip_null = !matches!(
-            kind,
-            Kind::Arrival { .. } | Kind::Collected(Pick::Array | Pick::Single)
-        ) && !self.keeps_null(agg)
-            && arg.is_some();
+        let skip_null =
+            !matches!(kind, Kind::Arrival { .. } | Kind::Collected(Pick::Array | Pick::Single))
+                && !self.keeps_null(agg)
+                && arg.is_some();
         let collected = matches!(kind, Kind::Collected(_));
         let distinct = (agg.distinct && !collected && is_additive(kind))
             .then(|| self.distinct(agg, arg, &arg_type))
@@ -257,7 +259,13 @@ impl Builder<'_> {
     }
 
     /// The counter that the aggregate reads, and whether it is the one to keep it.
-    fn counter(&mut self, kind: Kind, agg: &Agg, arg: Option<usize>, distinct: bool) -> (Counter, bool) {
+    fn counter(
+        &mut self,
+        kind: Kind,
+        agg: &Agg,
+        arg: Option<usize>,
+        distinct: bool,
+    ) -> (Counter, bool) {
         let needs = match kind {
             Kind::Int { avg: false } => self.retracts,
             Kind::Collected(Pick::Single)
@@ -269,7 +277,10 @@ impl Builder<'_> {
             | Kind::IntMoments(_)
             | Kind::DecimalMoments(_)
             | Kind::FloatMoments(_) => true,
-            Kind::Extreme { .. } | Kind::Bool { .. } | Kind::Arrival { .. } | Kind::Collected(_) => false,
+            Kind::Extreme { .. }
+            | Kind::Bool { .. }
+            | Kind::Arrival { .. }
+            | Kind::Collected(_) => false,
         };
         let single = kind == Kind::Collected(Pick::Single);
         let arg = arg.filter(|&a| self.input[a].nullable && !single);
@@ -326,7 +337,8 @@ impl Builder<'_> {
         let types = columns.iter().map(|&c| self.input[c].data_type.clone()).collect();
         let skip_null = agg.args.first().copied().filter(|_| skip_null);
         let filter = agg.filter;
-        let spec = CollectSpec { columns, types, order, first_arg, merged, filter, skip_null, at: 0 };
+        let spec =
+            CollectSpec { columns, types, order, first_arg, merged, filter, skip_null, at: 0 };
         let same = |c: &CollectSpec| CollectSpec { at: 0, ..c.clone() } == spec;
         if let Some(known) = self.collects.iter().position(same) {
             return (known, false);

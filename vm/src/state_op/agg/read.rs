@@ -75,7 +75,9 @@ impl Groups {
     pub(crate) fn refresh(&mut self, group: Addr) -> Result<(), OutOfMemory> {
         let plan = Arc::clone(&self.plan);
         for slot in &plan.slots {
-            let (Kind::Collected(pick), Some((index, _))) = (slot.kind, slot.collect) else { continue };
+            let (Kind::Collected(pick), Some((index, _))) = (slot.kind, slot.collect) else {
+                continue;
+            };
             let root = self.table.heap().word(group.offset(plan.collects[index].at));
             let words = self.collected(slot, pick, index, root)?;
             self.store(slot, group, words);
@@ -139,7 +141,12 @@ impl Groups {
         shown
     }
 
-    fn array(&mut self, slot: &Slot, index: usize, root: u64) -> Result<Option<[u64; 3]>, OutOfMemory> {
+    fn array(
+        &mut self,
+        slot: &Slot,
+        index: usize,
+        root: u64,
+    ) -> Result<Option<[u64; 3]>, OutOfMemory> {
         let shown = self.shown(slot, index, root);
         if shown.is_empty() {
             return Ok(None);
@@ -154,7 +161,12 @@ impl Groups {
     }
 
     /// The values, each but the first behind its own delimiter.
-    fn text(&mut self, slot: &Slot, index: usize, root: u64) -> Result<Option<[u64; 3]>, OutOfMemory> {
+    fn text(
+        &mut self,
+        slot: &Slot,
+        index: usize,
+        root: u64,
+    ) -> Result<Option<[u64; 3]>, OutOfMemory> {
         let shown = self.shown(slot, index, root);
         let first_arg = self.plan.collects[index].first_arg;
         let n_fields = self.plan.collects[index].types.len();
@@ -196,7 +208,8 @@ fn number(slot: &Slot, row: &[u64], heap: &Heap) -> NumberResult {
     let words = &row[slot.at..];
     match slot.kind {
         Kind::Int { avg } => {
-            let present = int::seen(words[0]) && (slot.counter == super::plan::Counter::Weight || n > 0);
+            let present =
+                int::seen(words[0]) && (slot.counter == super::plan::Counter::Weight || n > 0);
             if !present || n <= 0 {
                 return Ok(None);
             }
@@ -232,7 +245,8 @@ fn number(slot: &Slot, row: &[u64], heap: &Heap) -> NumberResult {
             decimal_moment(m, n, sum, square)
         }
         Kind::FloatMoments(m) => {
-            let (sum, square) = (exact::total(words, heap), exact::total(&words[exact::WORDS..], heap));
+            let (sum, square) =
+                (exact::total(words, heap), exact::total(&words[exact::WORDS..], heap));
             float_moment(m, n, sum, square)
         }
         _ => Ok(None),
@@ -269,8 +283,8 @@ fn float_moment(m: Moment, n: i64, sum: Total, square: Total) -> NumberResult {
     };
     let count = n as f64;
     let mut terms = [0.0; 10];
-    let products =
-        [(count, q1), (count, q2), (-s1, s1), (-2.0 * s1, s2), (-s2, s2)].map(|(a, b)| exact::two_product(a, b));
+    let products = [(count, q1), (count, q2), (-s1, s1), (-2.0 * s1, s2), (-s2, s2)]
+        .map(|(a, b)| exact::two_product(a, b));
     for (pair, (product, rest)) in terms.chunks_mut(2).zip(products) {
         pair[0] = product;
         pair[1] = rest;
@@ -362,8 +376,9 @@ fn intervals(slot: &Slot, avg: bool, rows: &impl RowSource, errors: &mut GroupEr
         let words = &row[slot.at..];
         let sum = || -> Result<Interval, SqlError> {
             let part = |word: u64| {
-                i32::try_from(word.cast_signed())
-                    .map_err(|_| SqlError::new(SqlState::DATETIME_OVERFLOW, "interval out of range"))
+                i32::try_from(word.cast_signed()).map_err(|_| {
+                    SqlError::new(SqlState::DATETIME_OVERFLOW, "interval out of range")
+                })
             };
             let sum = Interval {
                 months: part(words[0])?,

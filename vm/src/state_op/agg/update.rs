@@ -168,7 +168,9 @@ impl Groups {
                     let at = group.offset(slot.at);
                     let has = has_flag(heap, group, flags);
                     let held = heap.words(at, slot.cell.words());
-                    if has && !replaces(cmp_column(slot.cell, column, i, held, heap), max, slot.cell) {
+                    if has
+                        && !replaces(cmp_column(slot.cell, column, i, held, heap), max, slot.cell)
+                    {
                         return Ok(());
                     }
                     replace(slot.cell, column, i, heap, at, has.then_some(&mut *garbage))?;
@@ -299,8 +301,9 @@ fn numbers(
         (Kind::Int { .. }, _) => with_int!(column, get => {
             entries.for_each(|i, group, w| int::add(heap, group.offset(at), get(i), w))
         }),
-        (Kind::Decimal { .. }, Column::Decimal(c)) => entries
-            .for_each(|i, group, w| decimal::add(heap, group.offset(at), c.values[i], w)),
+        (Kind::Decimal { .. }, Column::Decimal(c)) => {
+            entries.for_each(|i, group, w| decimal::add(heap, group.offset(at), c.values[i], w))
+        }
         (Kind::Float { .. }, _) => with_float!(column, get => {
             entries.for_each(|i, group, w| exact::add(heap, group.offset(at), get(i), w))
         }),

@@ -2,6 +2,7 @@
 //! at batch sizes around the machine's word and the batch limit.
 
 mod group;
+mod join;
 mod order;
 mod setop;
 mod topn;

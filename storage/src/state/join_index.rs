@@ -1,0 +1,508 @@
+//! The join index: rows of both sides of a join under one table of keys.
+//!
+//! A key's row leads to two lists, one per side, so that a row of one side finds its own list (to enter it)
+//! and the other side's (to be paired with it) in one search. Rows are packed; they know their key, so that they can
+//! be unlinked without a search, and on a side whose rows are padded or tested for partners they count their
+//! matches (their *degree*).
+//!
+//! While a side only grows, every arrival is a row. The first retraction builds a directory of the side's rows by all their
+//! fields; from then on a retraction finds its row at once and identical rows are one with a weight.
+//! Rows that a watermark may free are listed in blocks in order of arrival with the latest time in each, so
+//! that a growing side is freed block by block; a side that retracts is looked through now and then.
+//!
+//! Invariant: a key is in the table while one of its lists has a row; a row of weight 0 is in a list only
+//! while its owner holds it.
+
+use std::collections::VecDeque;
+
+use arena_tr_types::{DataType, Timestamp};
+
+use crate::OutOfMemory;
+use crate::arena::{Addr, Owner, Pool};
+use crate::column::Column;
+use crate::state::directory::Directory;
+use crate::state::group_table::GroupTable;
+use crate::state::hash;
+use crate::state::heap::Heap;
+use crate::state::row::{DIRTY, HeapRows, RowLayout, add_weight, weight};
+
+/// Rows of a block.
+const BLOCK: usize = 1024;
+/// Words behind the fields of a row: the links to its neighbours, its key, its degree.
+const LINK: usize = 0;
+const KEY: usize = 1;
+const DEGREE: usize = 2;
+
+/// What a side keeps of its rows.
+#[derive(Debug, Clone)]
+pub struct SideSpec {
+    /// Types of the fields.
+    pub fields: Vec<DataType>,
+    /// Whether rows count their matches.
+    pub degrees: bool,
+    /// The field whose time says when a row may be freed, and the microseconds of its unit.
+    pub time: Option<(usize, i64)>,
+    /// Whether identical rows are one from the start.
+    pub merged: bool,
+}
+
+/// Rows of one side.
+#[derive(Debug)]
+pub struct JoinSide {
+    layout: RowLayout,
+    heap: Heap,
+    spec: SideSpec,
+    /// Which half of a key's lists is this side's: shift by 0 or 32.
+    shift: u32,
+    /// Rows by all fields and key, once there was a retraction.
+    by_row: Option<Directory>,
+    len: usize,
+    blocks: VecDeque<Block>,
+    pool: Pool,
+    owner: Owner,
+    hashes: Vec<u64>,
+}
+
+/// Rows that arrived one after the other.
+#[derive(Debug)]
+struct Block {
+    /// [`BLOCK`] addresses, two in a word.
+    at: Addr,
+    n: usize,
+    latest: Timestamp,
+}
+
+/// Rows of both sides by key.
+#[derive(Debug)]
+pub struct JoinIndex {
+    keys: GroupTable,
+    /// Keys with a NULL, as far as [`JoinIndex::note_null_keys`] was asked to note them.
+    null_keys: Vec<Addr>,
+    /// Left and right.
+    pub sides: [JoinSide; 2],
+}
+
+/// A row that a delta touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touched {
+    /// The row.
+    pub addr: Addr,
+    /// Whether it was made now: its degree is yet to be counted.
+    pub fresh: bool,
+    /// Its weight before.
+    pub before: i64,
+}
+
+#[inline]
+fn pack(previous: u32, next: u32) -> u64 {
+    u64::from(previous) << 32 | u64::from(next)
+}
+
+impl JoinSide {
+    fn new(pool: &Pool, owner: Owner, spec: SideSpec, shift: u32) -> Self {
+        let words = if spec.degrees { 3 } else { 2 };
+        Self {
+            layout: RowLayout::new(&spec.fields, words),
+            heap: Heap::new(pool, owner),
+            shift,
+            by_row: spec.merged.then(Directory::new),
+            spec,
+            len: 0,
+            blocks: VecDeque::new(),
+            pool: pool.clone(),
+            owner,
+            hashes: Vec::new(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    #[inline]
+    fn state(&self, addr: Addr, word: usize) -> Addr {
+        addr.offset(self.layout.state() + word)
+    }
+
+    /// The weight of a row.
+    #[inline]
+    pub fn weight(&self, addr: Addr) -> i64 {
+        weight(self.heap.word(addr))
+    }
+
+    /// How many matches a row has.
+    #[inline]
+    pub fn degree(&self, addr: Addr) -> i64 {
+        self.heap.word(self.state(addr, DEGREE)).cast_signed()
+    }
+
+    /// Adds to the matches of a row.
+    #[inline]
+    pub fn add_degree(&mut self, addr: Addr, by: i64) {
+        let at = self.state(addr, DEGREE);
+        let degree = self.heap.word(at).wrapping_add(by.cast_unsigned());
+        self.heap.set_word(at, degree);
+    }
+
+    /// Marks a row as touched in this epoch; whether it was not yet. A marked row stays, whatever its weight.
+    #[inline]
+    pub fn mark(&mut self, addr: Addr) -> bool {
+        let header = self.heap.word(addr);
+        self.heap.set_word(addr, header | DIRTY);
+        header & DIRTY == 0
+    }
+
+    /// The next row of the same key.
+    #[inline]
+    pub fn next(&self, addr: Addr) -> Option<Addr> {
+        (self.heap.word(self.state(addr, LINK)) as u32).checked_sub(1).map(Addr)
+    }
+
+    /// A field of these rows as a column.
+    pub fn gather(&self, field: usize, addrs: &[Addr]) -> Column {
+        let rows = HeapRows { heap: &self.heap, addrs, words: self.layout.words() };
+        self.layout.gather(field, &rows, &self.heap)
+    }
+
+    /// The hash of a row in `by_row`.
+    fn row_hash(&self, addr: Addr) -> u64 {
+        let row = self.heap.words(addr, self.layout.words());
+        let key = row[self.layout.state() + KEY];
+        hash::mix(self.layout.hash(row, self.layout.n_fields(), &self.heap), key)
+    }
+
+    /// Starts to find rows by all their fields.
+    fn index_rows(&mut self, keys: &GroupTable) -> Result<(), OutOfMemory> {
+        if self.by_row.is_some() {
+            return Ok(());
+        }
+        let mut by_row = Directory::new();
+        for addr in self.all_rows(keys) {
+            let hash = self.row_hash(addr);
+            by_row.insert(&mut self.heap, (&self.pool, self.owner), hash, addr)?;
+        }
+        for block in self.blocks.drain(..) {
+            self.heap.free(block.at, BLOCK / 2);
+        }
+        self.by_row = Some(by_row);
+        Ok(())
+    }
+
+    fn all_rows(&self, keys: &GroupTable) -> Vec<Addr> {
+        let (mut key_rows, mut rows) = (Vec::new(), Vec::with_capacity(self.len));
+        keys.scan(0, usize::MAX, &mut key_rows);
+        for key in key_rows {
+            let mut next = self.head(keys, key);
+            while let Some(addr) = next {
+                rows.push(addr);
+                next = self.next(addr);
+            }
+        }
+        rows
+    }
+
+    /// The first row of a key.
+    #[inline]
+    fn head(&self, keys: &GroupTable, key: Addr) -> Option<Addr> {
+        let heads = keys.heap().word(key.offset(keys.layout().state()));
+        ((heads >> self.shift) as u32).checked_sub(1).map(Addr)
+    }
+
+    #[inline]
+    fn set_head(&self, keys: &mut GroupTable, key: Addr, head: u32) {
+        let at = key.offset(keys.layout().state());
+        let heap = keys.heap_mut();
+        let others = heap.word(at) & !(u64::from(u32::MAX) << self.shift);
+        heap.set_word(at, others | u64::from(head) << self.shift);
+    }
+
+    /// Puts a new row at the head of its key's list.
+    #[inline]
+    fn link(&mut self, keys: &mut GroupTable, addr: Addr, key: Addr) {
+        let head = self.head(keys, key);
+        if let Some(head) = head {
+            let at = self.state(head, LINK);
+            let next = self.heap.word(at) as u32;
+            self.heap.set_word(at, pack(addr.0 + 1, next));
+        }
+        self.heap.set_word(self.state(addr, LINK), pack(0, head.map_or(0, |h| h.0 + 1)));
+        self.heap.set_word(self.state(addr, KEY), u64::from(key.0));
+        self.set_head(keys, key, addr.0 + 1);
+        self.len += 1;
+    }
+
+    /// Takes a row out of its key's list and frees it; the key may be left without rows.
+    fn unlink(&mut self, keys: &mut GroupTable, addr: Addr) -> Addr {
+        let link = self.heap.word(self.state(addr, LINK));
+        let key = Addr(self.heap.word(self.state(addr, KEY)) as u32);
+        let (previous, next) = ((link >> 32) as u32, link as u32);
+        if previous == 0 {
+            self.set_head(keys, key, next);
+        } else {
+            let at = self.state(Addr(previous - 1), LINK);
+            let back = self.heap.word(at) >> 32;
+            self.heap.set_word(at, pack(back as u32, next));
+        }
+        if next != 0 {
+            let at = self.state(Addr(next - 1), LINK);
+            let ahead = self.heap.word(at) as u32;
+            self.heap.set_word(at, pack(previous, ahead));
+        }
+        self.layout.release(addr, &mut self.heap);
+        self.len -= 1;
+        key
+    }
+
+    fn unlink_indexed(&mut self, keys: &mut GroupTable, addr: Addr) -> Addr {
+        if self.by_row.is_some() {
+            let hash = self.row_hash(addr);
+            if let Some(by_row) = &mut self.by_row {
+                by_row.remove(&mut self.heap, hash, addr);
+            }
+        }
+        self.unlink(keys, addr)
+    }
+
+    /// Notes the time of a new row.
+    fn list(&mut self, addr: Addr) -> Result<(), OutOfMemory> {
+        let Some((field, unit)) = self.spec.time else { return Ok(()) };
+        let row = self.heap.words(addr, self.layout.words());
+        if self.layout.is_null(row, field) {
+            return Ok(());
+        }
+        let time = self.layout.cell(row, field)[0].cast_signed().saturating_mul(unit);
+        if self.blocks.back().is_none_or(|b| b.n == BLOCK) {
+            let at = self.heap.alloc_zeroed(BLOCK / 2)?;
+            self.blocks.push_back(Block { at, n: 0, latest: Timestamp::MIN });
+        }
+        let Some(block) = self.blocks.back_mut() else { return Ok(()) };
+        let at = block.at.offset(block.n / 2);
+        let word = self.heap.word(at) | u64::from(addr.0) << (block.n % 2 * 32);
+        self.heap.set_word(at, word);
+        block.n += 1;
+        block.latest = block.latest.max(time);
+        Ok(())
+    }
+}
+
+impl JoinIndex {
+    /// An empty index with keys of these types.
+    pub fn new(
+        pool: &Pool,
+        owner: Owner,
+        keys: &[DataType],
+        left: SideSpec,
+        right: SideSpec,
+    ) -> Self {
+        Self {
+            keys: GroupTable::new(pool, owner, keys, 1),
+            null_keys: Vec::new(),
+            sides: [JoinSide::new(pool, owner, left, 0), JoinSide::new(pool, owner, right, 32)],
+        }
+    }
+
+    /// Bytes of chunks held.
+    pub fn held_bytes(&self) -> usize {
+        let side =
+            |s: &JoinSide| s.heap.held_bytes() + s.by_row.as_ref().map_or(0, Directory::held_bytes);
+        self.keys.held_bytes() + self.sides.iter().map(side).sum::<usize>()
+    }
+
+    /// Number of keys.
+    pub fn n_keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Finds or makes the key of each listed row.
+    pub fn upsert_keys(
+        &mut self,
+        columns: &[&Column],
+        rows: &[u16],
+        refs: &mut Vec<Addr>,
+    ) -> Result<(), OutOfMemory> {
+        self.keys.upsert(columns, rows, refs)
+    }
+
+    /// All keys, in a fixed order.
+    pub fn all_keys(&self) -> Vec<Addr> {
+        let mut keys = Vec::new();
+        self.keys.scan(0, usize::MAX, &mut keys);
+        keys
+    }
+
+    /// Notes which of these keys have a NULL.
+    pub fn note_null_keys(&mut self, keys: &[Addr]) {
+        for &key in keys {
+            if self.is_null_key(key) && !self.null_keys.contains(&key) {
+                self.null_keys.push(key);
+            }
+        }
+    }
+
+    /// The keys that were noted to have a NULL.
+    pub fn null_keys(&self) -> &[Addr] {
+        &self.null_keys
+    }
+
+    /// Whether a key has NULL in some field.
+    pub fn is_null_key(&self, key: Addr) -> bool {
+        self.keys.layout().has_null(self.keys.row(key))
+    }
+
+    /// Whether two keys could be equal if their NULLs were known.
+    pub fn may_match(&self, a: Addr, b: Addr) -> bool {
+        let (a, b) = (self.keys.row(a), self.keys.row(b));
+        let (layout, heap) = (self.keys.layout(), self.keys.heap());
+        (0..layout.n_fields()).all(|f| {
+            layout.is_null(a, f) || layout.is_null(b, f) || layout.eq_rows(a, heap, b, heap, f)
+        })
+    }
+
+    /// The first row of a key on one side.
+    #[inline]
+    pub fn head(&self, side: usize, key: Addr) -> Option<Addr> {
+        self.sides[side].head(&self.keys, key)
+    }
+
+    /// Adds the listed rows to one side, under the keys that [`JoinIndex::upsert_keys`] found: `columns` are
+    /// the side's fields, `weight(k)` is the weight of `rows[k]`. `touched[k]` is what became of it. Rows of
+    /// weight 0 that are not marked are to be swept by the caller afterwards.
+    pub fn add(
+        &mut self,
+        side: usize,
+        columns: &[&Column],
+        (rows, keys): (&[u16], &[Addr]),
+        weights: Option<&[i64]>,
+        touched: &mut Vec<Touched>,
+    ) -> Result<(), OutOfMemory> {
+        touched.clear();
+        let store = &mut self.sides[side];
+        if weights.is_some_and(|w| w.iter().any(|&w| w < 0)) {
+            store.index_rows(&self.keys)?;
+        }
+        if store.by_row.is_some() {
+            return self.add_indexed(side, columns, (rows, keys), weights, touched);
+        }
+        let mut addrs = Vec::with_capacity(rows.len());
+        store.layout.insert_many(columns, rows, &mut store.heap, &mut addrs)?;
+        for (k, &addr) in addrs.iter().enumerate() {
+            store
+                .heap
+                .set_word(addr, add_weight(store.heap.word(addr), weights.map_or(1, |w| w[k])));
+            store.link(&mut self.keys, addr, keys[k]);
+            store.list(addr)?;
+            touched.push(Touched { addr, fresh: true, before: 0 });
+        }
+        Ok(())
+    }
+
+    fn add_indexed(
+        &mut self,
+        side: usize,
+        columns: &[&Column],
+        (rows, keys): (&[u16], &[Addr]),
+        weights: Option<&[i64]>,
+        touched: &mut Vec<Touched>,
+    ) -> Result<(), OutOfMemory> {
+        let store = &mut self.sides[side];
+        let mut hashes = std::mem::take(&mut store.hashes);
+        hash::hash_rows(store.layout.cells(), columns, rows, &mut hashes);
+        for (k, &row) in rows.iter().enumerate() {
+            let (i, key) = (usize::from(row), keys[k]);
+            let hash = hash::mix(hashes[k], u64::from(key.0));
+            let (layout, heap, n) = (&store.layout, &store.heap, store.layout.words());
+            let found = store.by_row.as_ref().and_then(|by_row| {
+                by_row.find(heap, hash, |addr| {
+                    let words = heap.words(addr, n);
+                    words[layout.state() + KEY] == u64::from(key.0)
+                        && layout.same_columns(words, columns, i, heap)
+                })
+            });
+            let fresh = found.is_none();
+            let addr = match found {
+                Some(addr) => addr,
+                None => {
+                    let addr = store.layout.insert(columns, i, &mut store.heap)?;
+                    store.link(&mut self.keys, addr, key);
+                    let charge = (&store.pool, store.owner);
+                    if let Some(by_row) = &mut store.by_row {
+                        by_row.insert(&mut store.heap, charge, hash, addr)?;
+                    }
+                    addr
+                }
+            };
+            let header = store.heap.word(addr);
+            store.heap.set_word(addr, add_weight(header, weights.map_or(1, |w| w[k])));
+            touched.push(Touched { addr, fresh, before: weight(header) });
+        }
+        store.hashes = hashes;
+        Ok(())
+    }
+
+    /// Frees the row if its weight is 0 and it is not marked.
+    #[inline]
+    pub fn sweep(&mut self, side: usize, addr: Addr) {
+        let header = self.sides[side].heap.word(addr);
+        if weight(header) == 0 && header & DIRTY == 0 {
+            let key = self.sides[side].unlink_indexed(&mut self.keys, addr);
+            self.sweep_key(key);
+        }
+    }
+
+    /// Takes the mark off a row, and frees it if its weight is 0.
+    pub fn unmark(&mut self, side: usize, addr: Addr) {
+        let header = self.sides[side].heap.word(addr) & !DIRTY;
+        self.sides[side].heap.set_word(addr, header);
+        self.sweep(side, addr);
+    }
+
+    /// Removes a key that has no rows.
+    #[inline]
+    pub fn sweep_key(&mut self, key: Addr) {
+        if self.keys.heap().word(key.offset(self.keys.layout().state())) == 0 {
+            self.null_keys.retain(|&k| k != key);
+            self.keys.remove(key);
+        }
+    }
+
+    /// Whether a side's rows are listed by time, so that [`JoinIndex::drop_blocks`] frees them.
+    pub fn is_listed(&self, side: usize) -> bool {
+        self.sides[side].spec.time.is_some() && self.sides[side].by_row.is_none()
+    }
+
+    /// Frees the blocks of a growing side in which no time is at or above the bound.
+    pub fn drop_blocks(&mut self, side: usize, bound: Timestamp) {
+        while self.sides[side].blocks.front().is_some_and(|b| b.latest < bound) {
+            let Some(block) = self.sides[side].blocks.pop_front() else { return };
+            for i in 0..block.n {
+                let word = self.sides[side].heap.word(block.at.offset(i / 2));
+                let addr = Addr((word >> (i % 2 * 32)) as u32);
+                let key = self.sides[side].unlink(&mut self.keys, addr);
+                self.sweep_key(key);
+            }
+            self.sides[side].heap.free(block.at, BLOCK / 2);
+        }
+    }
+
+    /// Frees the rows of a side whose time is below the bound, by looking at all of them.
+    pub fn drop_below(&mut self, side: usize, bound: Timestamp) {
+        let store = &self.sides[side];
+        let Some((field, unit)) = store.spec.time else { return };
+        for addr in store.all_rows(&self.keys) {
+            let store = &mut self.sides[side];
+            let row = store.heap.words(addr, store.layout.words());
+            let gone = !store.layout.is_null(row, field)
+                && store.layout.cell(row, field)[0].cast_signed().saturating_mul(unit) < bound;
+            if gone {
+                let key = store.unlink_indexed(&mut self.keys, addr);
+                self.sweep_key(key);
+            }
+        }
+    }
+}
