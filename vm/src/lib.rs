@@ -21,7 +21,7 @@ pub use bytecode::Program;
 pub use codegen::compile;
 pub use interp::{Counter, OnError, RowError};
 pub use resolve::{is_fallible, kernel_of};
-pub use runtime::{StepInput, StepOutput, Task, present};
+pub use runtime::{ConstEvaluator, StepInput, StepOutput, Task, present};
 
 #[cfg(test)]
 mod testing;

@@ -28,9 +28,8 @@ pub fn present(output: &Output, delta: &[Batch]) -> Vec<Vec<Value>> {
     if !presentation.order.is_empty() {
         rows.sort_by(|a, b| {
             let keys = presentation.order.iter();
-            let compared = keys.map(|key| {
-                compare(&a[key.column], &b[key.column], key.desc, key.nulls_first)
-            });
+            let compared =
+                keys.map(|key| compare(&a[key.column], &b[key.column], key.desc, key.nulls_first));
             compared.fold(Ordering::Equal, Ordering::then)
         });
     }

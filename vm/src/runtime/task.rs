@@ -8,7 +8,7 @@
 //! because states may have seen part of the epoch, and refuses further steps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use arena_tr_storage::Batch;
 use arena_tr_storage::arena::Pool;
@@ -75,7 +75,10 @@ impl Task {
             counters: Vec::new(),
             group_batch: None,
         };
-        let maps = program.inputs.iter().map(|input| Some(input.columns.iter().map(|(i, _)| *i).collect()));
+        let maps = program
+            .inputs
+            .iter()
+            .map(|input| Some(input.columns.iter().map(|(i, _)| *i).collect()));
         let values = program.values.iter().map(|table| Batch::from_rows(&table.rows, &table.types));
         Ok(Self {
             maps: maps.collect(),
@@ -99,7 +102,10 @@ impl Task {
         if self.poisoned {
             return Err(SqlError::new(
                 SqlState::OBJECT_IN_WRONG_STATE,
-                format!("\"{}\" failed in an earlier epoch and must be rebuilt", self.program.name()),
+                format!(
+                    "\"{}\" failed in an earlier epoch and must be rebuilt",
+                    self.program.name()
+                ),
             ));
         }
         debug_assert_eq!(input.deltas.len(), self.program.inputs.len(), "one delta per input");
@@ -121,23 +127,25 @@ impl Task {
     }
 
     fn run(&mut self, input: &StepInput<'_>) -> Result<(), SqlError> {
-        let moment = Moment { now: input.now, on_error: input.on_error };
+        let StepInput { now, on_error, cancel, .. } = *input;
+        let moment = Moment { now, on_error, cancel };
         let moved = input.watermark > self.watermark;
         self.watermark = self.watermark.max(input.watermark);
+        for state in &mut self.machine.states {
+            state.divert_errors(on_error == OnError::Divert);
+        }
         for line in &self.code.pipelines {
             let m = &mut self.machine;
             match line.driver {
                 Driver::Delta(i) => {
                     let i = usize::from(i);
                     for batch in input.deltas.get(i).copied().unwrap_or_default() {
-                        check_cancel(input.cancel)?;
                         m.run_batch(&self.code, line, batch, self.maps[i].as_deref(), moment)?;
                     }
                 }
                 Driver::Queue(q) => {
                     let batches = std::mem::take(&mut m.queues[q.index()]);
                     for batch in &batches {
-                        check_cancel(input.cancel)?;
                         m.run_batch(&self.code, line, batch, None, moment)?;
                     }
                     m.queues[q.index()] = batches;
@@ -146,31 +154,27 @@ impl Task {
                     m.run_batch(&self.code, line, &self.values[v.index()], None, moment)?;
                 }
                 Driver::Values(_) => {}
-                Driver::Changed(g) => {
-                    while let Some(batch) = m.states[g.index()].poll()? {
-                        check_cancel(input.cancel)?;
-                        m.run_batch(&self.code, line, &batch, None, moment)?;
-                    }
-                }
+                Driver::Changed(g) => m.drain(&self.code, line, g, moment)?,
                 Driver::Close(g) => {
-                    while let Some(batch) = m.states[g.index()].poll()? {
-                        m.run_batch(&self.code, line, &batch, None, moment)?;
-                    }
+                    m.drain(&self.code, line, g, moment)?;
                     if moved {
                         m.states[g.index()].advance(self.watermark)?;
-                        while let Some(batch) = m.states[g.index()].poll()? {
-                            m.run_batch(&self.code, line, &batch, None, moment)?;
-                        }
+                        m.drain(&self.code, line, g, moment)?;
                     }
                 }
             }
         }
         if moved {
             for state in &mut self.machine.states {
-                state.forget(self.watermark)?;
+                state.forget(self.watermark);
             }
         }
         Ok(())
+    }
+
+    /// Bytes of state that each operator holds, in the order of the program's states.
+    pub fn held_bytes(&self) -> Vec<usize> {
+        self.machine.states.iter().map(StateOp::held_bytes).collect()
     }
 
     /// Starts or stops counting calls, rows and time of each instruction.
@@ -210,11 +214,4 @@ impl std::fmt::Debug for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Task").field("program", &self.program.name()).finish_non_exhaustive()
     }
-}
-
-fn check_cancel(cancel: Option<&AtomicBool>) -> Result<(), SqlError> {
-    if cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-        return Err(SqlError::new(SqlState::QUERY_CANCELED, "the statement was cancelled"));
-    }
-    Ok(())
 }
