@@ -7,7 +7,7 @@ use super::Ty::{Element, ElementList, Int4, Int4List, Text};
 use super::{Signature, sig};
 
 pub(super) static FUNCTIONS: &[Signature] = &[
-    sig(ArrayCat, "array_cat", &[ElementList, ElementList], ElementList).sees_null(),
+    sig(ArrayCat, "array_cat", &[ElementList, ElementList], ElementList).sees_null().fails(),
     sig(ArrayAppend, "array_append", &[ElementList, Element], ElementList).sees_null(),
     sig(ArrayPrepend, "array_prepend", &[Element, ElementList], ElementList).sees_null(),
     sig(ArrayLength, "array_length", &[ElementList, Int4], Int4),

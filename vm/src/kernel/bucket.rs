@@ -91,7 +91,10 @@ fn thresholds(args: &[DataType]) -> Kernel {
         let bounds = r.value(1, &list);
         let bounds = bounds.as_items().unwrap_or_default();
         if bounds.iter().any(Value::is_null) {
-            return Err(SqlError::new(SqlState("22004"), "thresholds array must not contain NULLs"));
+            return Err(SqlError::new(
+                SqlState("22004"),
+                "thresholds array must not contain NULLs",
+            ));
         }
         let value = r.value(0, &ty);
         Ok(bounds.partition_point(|bound| bound.cmp_sql(&value).is_le()) as i32)

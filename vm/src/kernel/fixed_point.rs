@@ -250,9 +250,7 @@ pub(super) fn ln(numerator: u128, scale: u32) -> Signed {
     let distance = if below { Fix::ONE.sub(fraction) } else { fraction.sub(Fix::ONE) };
     let log = double_atanh(distance.div(fraction.add(Fix::ONE)));
     let whole = logs().0.mul_small(u64::from(exponent));
-    Signed::new(false, whole)
-        .plus(Signed::new(below, log))
-        .plus(Signed::new(true, ln_pow10(scale)))
+    Signed::new(false, whole).plus(Signed::new(below, log)).plus(Signed::new(true, ln_pow10(scale)))
 }
 
 /// `e^x`, rounded half up to an integer, if it has at most 38 digits.
@@ -302,8 +300,14 @@ mod tests {
     #[test]
     fn logarithms_have_all_their_digits() {
         let digits = |s: Signed, scale| (s.negative, s.magnitude.round_at(scale));
-        assert_eq!(digits(ln(2, 0), 37), (false, Some(6_931_471_805_599_453_094_172_321_214_581_765_681)));
-        assert_eq!(digits(ln(10, 0), 36), (false, Some(2_302_585_092_994_045_684_017_991_454_684_364_208)));
+        assert_eq!(
+            digits(ln(2, 0), 37),
+            (false, Some(6_931_471_805_599_453_094_172_321_214_581_765_681))
+        );
+        assert_eq!(
+            digits(ln(10, 0), 36),
+            (false, Some(2_302_585_092_994_045_684_017_991_454_684_364_208))
+        );
         assert_eq!(digits(ln(1, 0), 37).1, Some(0));
         // ln(0.5)
         assert_eq!(digits(ln(5, 1), 20), (true, Some(69_314_718_055_994_530_942)));

@@ -42,10 +42,8 @@ pub(super) fn strings_of(r: Row<'_>, k: usize) -> Vec<Option<String>> {
 }
 
 fn access(func: Func, args: &[DataType]) -> Option<Kernel> {
-    let as_text = matches!(
-        func,
-        Func::JsonGetText | Func::JsonPathText | Func::JsonbExtractPathText
-    );
+    let as_text =
+        matches!(func, Func::JsonGetText | Func::JsonPathText | Func::JsonbExtractPathText);
     let n_args = args.len();
     Some(match func {
         Func::JsonGet | Func::JsonGetText if args.get(1) == Some(&DataType::Int4) => {
@@ -91,7 +89,8 @@ pub(super) fn contains(doc: &str, part: &str) -> bool {
 fn contains_deep(doc: &str, part: &str) -> bool {
     match (json::type_of(doc), json::type_of(part)) {
         ("object", "object") => json::entries(part).all(|(key, wanted)| {
-            json::get_key(doc, &json::unquote(key)).is_some_and(|value| contains_deep(value, wanted))
+            json::get_key(doc, &json::unquote(key))
+                .is_some_and(|value| contains_deep(value, wanted))
         }),
         ("array", "array") => json::elements(part)
             .all(|wanted| json::elements(doc).any(|item| contains_deep(item, wanted))),
@@ -106,12 +105,12 @@ fn test(func: Func, args: &[DataType]) -> Option<Kernel> {
     }
     Some(match func {
         Func::JsonExists => fixed(|r| Ok(exists(r.str(0), r.str(1)))),
-        Func::JsonExistsAny => fixed(|r| {
-            Ok(strings_of(r, 1).iter().flatten().any(|key| exists(r.str(0), key)))
-        }),
-        Func::JsonExistsAll => fixed(|r| {
-            Ok(strings_of(r, 1).iter().flatten().all(|key| exists(r.str(0), key)))
-        }),
+        Func::JsonExistsAny => {
+            fixed(|r| Ok(strings_of(r, 1).iter().flatten().any(|key| exists(r.str(0), key))))
+        }
+        Func::JsonExistsAll => {
+            fixed(|r| Ok(strings_of(r, 1).iter().flatten().all(|key| exists(r.str(0), key))))
+        }
         Func::Contains => fixed(|r| Ok(contains(r.str(0), r.str(1)))),
         Func::ContainedBy => fixed(|r| Ok(contains(r.str(1), r.str(0)))),
         Func::JsonbTypeof => text(|r, out| {

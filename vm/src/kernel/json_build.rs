@@ -46,9 +46,7 @@ fn build_object(r: Row<'_>, types: &[DataType]) -> Result<Json, SqlError> {
         }
         let key = match &types[k] {
             DataType::Jsonb | DataType::List(_) | DataType::Struct(_) => {
-                return Err(invalid(
-                    "key value must be scalar, not array, composite, or json",
-                ));
+                return Err(invalid("key value must be scalar, not array, composite, or json"));
             }
             ty => r.value(k, ty).to_text(),
         };

@@ -255,7 +255,8 @@ fn matches_general(tokens: &[Step], s: &[u8], bytes: bool) -> Result<bool, SqlEr
             (None, Some((behind, from))) => {
                 // A literal behind `%` can be searched for; anything else moves on by one character.
                 let next = match &tokens[behind] {
-                    Step::Literal(finder) => match s.get(from..).and_then(|rest| finder.find(rest)) {
+                    Step::Literal(finder) => match s.get(from..).and_then(|rest| finder.find(rest))
+                    {
                         Some(found) => from + found,
                         None => return Ok(false),
                     },

@@ -17,7 +17,11 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
     if let Some(kernel) = bucket::resolve(func, args) {
         return Some(kernel);
     }
-    if numeric { decimals(func, args.len()) } else { floats(func, args).or_else(|| integers(func, args)) }
+    if numeric {
+        decimals(func, args.len())
+    } else {
+        floats(func, args).or_else(|| integers(func, args))
+    }
 }
 
 fn decimals(func: Func, n_args: usize) -> Option<Kernel> {
@@ -30,7 +34,9 @@ fn decimals(func: Func, n_args: usize) -> Option<Kernel> {
     }
     Some(match func {
         Func::Abs => unary(|a| Ok(a.abs())),
-        Func::Sign => unary(|a| Ok(if a.is_nan() { a } else { Decimal::from_i64(a.signum().into()) })),
+        Func::Sign => {
+            unary(|a| Ok(if a.is_nan() { a } else { Decimal::from_i64(a.signum().into()) }))
+        }
         Func::Ceil => unary(Decimal::ceil),
         Func::Floor => unary(Decimal::floor),
         Func::Round if n_args == 1 => unary(|a| a.round(0)),
@@ -88,12 +94,15 @@ fn integers(func: Func, args: &[DataType]) -> Option<Kernel> {
     let small = *args.first()? == DataType::Int4;
     let type_name = if small { "integer" } else { "bigint" };
     let narrow = move |value: Option<i64>| {
-        value.filter(|v| !small || i32::try_from(*v).is_ok()).ok_or_else(|| SqlError::out_of_range(type_name))
+        value
+            .filter(|v| !small || i32::try_from(*v).is_ok())
+            .ok_or_else(|| SqlError::out_of_range(type_name))
     };
     Some(match func {
         Func::Gcd | Func::Lcm => {
             let both = move |r: Row<'_>| {
-                let (a, b) = if small { (r.i32(0).into(), r.i32(1).into()) } else { (r.i64(0), r.i64(1)) };
+                let (a, b) =
+                    if small { (r.i32(0).into(), r.i32(1).into()) } else { (r.i64(0), r.i64(1)) };
                 narrow(if func == Func::Gcd { gcd(a, b) } else { lcm(a, b) })
             };
             if small { fixed(move |r| Ok(both(r)? as i32)) } else { fixed(both) }
@@ -169,7 +178,15 @@ fn floats(func: Func, args: &[DataType]) -> Option<Kernel> {
 
 fn basic(func: Func) -> Option<Kernel> {
     Some(match func {
-        Func::Sign => total(|a| if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a.abs() }),
+        Func::Sign => total(|a| {
+            if a > 0.0 {
+                1.0
+            } else if a < 0.0 {
+                -1.0
+            } else {
+                a.abs()
+            }
+        }),
         Func::Ceil => total(f64::ceil),
         Func::Floor => total(f64::floor),
         Func::Round => total(f64::round_ties_even),

@@ -72,7 +72,9 @@ fn extreme(ty: &DataType, greatest: bool) -> Kernel {
         };
     }
     match ty.physical() {
-        PhysicalType::Bool => fixed_lenient(move |r| Ok(best(r, order, greatest).map(|k| r.bool(k)))),
+        PhysicalType::Bool => {
+            fixed_lenient(move |r| Ok(best(r, order, greatest).map(|k| r.bool(k))))
+        }
         PhysicalType::I16 => typed!(i16),
         PhysicalType::I32 => typed!(i32),
         PhysicalType::I64 => typed!(i64),

@@ -15,42 +15,41 @@
 //! Invariant: a kernel never panics on data; it panics only if the verified program broke its types.
 
 mod arith;
+mod bucket;
 pub mod call;
 mod cast;
 mod compare;
+mod degrees;
 mod dense;
 mod digest;
 mod encode;
 pub mod error;
-pub mod logic;
-pub mod out;
-mod json;
-mod json_edit;
-mod json_build;
-mod nested;
-mod regex;
-mod regex_syntax;
-mod like;
 mod fixed_point;
-mod numeric_math;
+mod format;
+mod json;
+mod json_build;
+mod json_edit;
+mod like;
+pub mod logic;
 mod math;
 mod misc;
-mod degrees;
-mod bucket;
-mod format;
+mod nested;
 mod number_format;
-mod number_read;
 mod number_picture;
-#[cfg(test)]
-mod tests_support;
-mod time_format;
-mod time_read;
-mod time_picture;
+mod number_read;
+mod numeric_math;
+pub mod out;
 mod print;
+mod regex;
+mod regex_syntax;
 pub mod row;
+mod series;
 mod text;
 mod time;
 mod time_arith;
+mod time_format;
+mod time_picture;
+mod time_read;
 mod zone;
 
 pub use call::{Arg, Call, Cell};
@@ -135,6 +134,7 @@ pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> 
         .or_else(|| time_read::resolve(func, args))
         .or_else(|| math::resolve(func, args))
         .or_else(|| misc::resolve(func, args))
+        .or_else(|| series::resolve(func, args))
 }
 
 /// Operators on values of one type, and their date and time forms.
@@ -163,3 +163,8 @@ pub fn resolve_filter(func: Func, args: &[DataType]) -> Option<Filter> {
 pub fn resolve_cast(from: &DataType, to: &DataType, try_: bool) -> Option<Kernel> {
     cast::resolve(from, to, try_)
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_support;

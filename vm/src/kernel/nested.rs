@@ -75,12 +75,17 @@ fn build(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> {
             })
         }
         Func::RowMake => text_lenient(move |r, out| {
-            let items: Vec<Value> = types.iter().enumerate().map(|(k, ty)| r.value(k, ty)).collect();
+            let items: Vec<Value> =
+                types.iter().enumerate().map(|(k, ty)| r.value(k, ty)).collect();
             push_encoded(&Value::Struct(items.into()), out).map(Some)
         }),
         Func::RowField => values(ret, |r| {
             let fields = items(r, 0);
-            Ok(usize::try_from(r.i32(1)).ok().and_then(|k| fields.get(k)).cloned().unwrap_or(Value::Null))
+            Ok(usize::try_from(r.i32(1))
+                .ok()
+                .and_then(|k| fields.get(k))
+                .cloned()
+                .unwrap_or(Value::Null))
         }),
         Func::ArrayIndex => values(ret, |r| {
             let items = items(r, 0);
@@ -225,7 +230,9 @@ fn inspect(func: Func, args: &[DataType]) -> Option<Kernel> {
         return None;
     }
     Some(match func {
-        Func::ArrayLength | Func::ArrayUpper => fixed_opt(|r| Ok(length_of(&items(r, 0), r.i32(1)))),
+        Func::ArrayLength | Func::ArrayUpper => {
+            fixed_opt(|r| Ok(length_of(&items(r, 0), r.i32(1))))
+        }
         Func::ArrayLower => fixed_opt(|r| Ok(length_of(&items(r, 0), r.i32(1)).map(|_| 1))),
         Func::Cardinality => fixed(|r| Ok(count_all(&items(r, 0)))),
         Func::ArrayNdims => fixed_opt(|r| {
@@ -276,10 +283,16 @@ fn search(func: Func, args: &[DataType]) -> Option<Kernel> {
                 return Ok(None);
             }
             let items = items(r, 0);
-            one_dimension(&items, "searching for elements in multidimensional arrays is not supported")?;
+            one_dimension(
+                &items,
+                "searching for elements in multidimensional arrays is not supported",
+            )?;
             let first = if r.n_args() > 2 {
                 if r.is_null(2) {
-                    return Err(SqlError::new(SqlState("22004"), "initial position must not be null"));
+                    return Err(SqlError::new(
+                        SqlState("22004"),
+                        "initial position must not be null",
+                    ));
                 }
                 usize::try_from(r.i32(2)).unwrap_or(1).max(1)
             } else {
@@ -294,7 +307,10 @@ fn search(func: Func, args: &[DataType]) -> Option<Kernel> {
                 return Ok(None);
             }
             let (items, wanted) = (items(r, 0), r.value(1, &second));
-            one_dimension(&items, "searching for elements in multidimensional arrays is not supported")?;
+            one_dimension(
+                &items,
+                "searching for elements in multidimensional arrays is not supported",
+            )?;
             let found = items.iter().enumerate().filter(|(_, item)| same(item, &wanted));
             let positions: Vec<Value> = found.map(|(at, _)| Value::Int4(at as i32 + 1)).collect();
             push_list(positions, out).map(Some)
@@ -304,8 +320,12 @@ fn search(func: Func, args: &[DataType]) -> Option<Kernel> {
                 return Ok(None);
             }
             let (items, wanted) = (items(r, 0), r.value(1, &second));
-            one_dimension(&items, "removing elements from multidimensional arrays is not supported")?;
-            let kept: Vec<Value> = items.iter().filter(|item| !same(item, &wanted)).cloned().collect();
+            one_dimension(
+                &items,
+                "removing elements from multidimensional arrays is not supported",
+            )?;
+            let kept: Vec<Value> =
+                items.iter().filter(|item| !same(item, &wanted)).cloned().collect();
             push_list(kept, out).map(Some)
         }),
         Func::ArrayReplace => text_lenient(move |r, out| {

@@ -62,7 +62,8 @@ fn of_decimal(value: Decimal, mut picture: Picture) -> Result<String, SqlError> 
     let mut shifted = value;
     if picture.shift > 0 {
         let factor = Decimal::try_new(1, 0)?;
-        let power = (0..picture.shift).try_fold(factor, |p, _| p.checked_mul(Decimal::new(10, 0)))?;
+        let power =
+            (0..picture.shift).try_fold(factor, |p, _| p.checked_mul(Decimal::new(10, 0)))?;
         shifted = value.checked_mul(power)?;
         picture.before += picture.shift;
     }
@@ -95,13 +96,11 @@ fn of_float(value: f64, digits: usize, mut picture: Picture) -> String {
         shifted *= 10_f64.powi(picture.shift as i32);
         picture.before += picture.shift;
     }
-    let whole = if shifted.is_finite() { format!("{:.0}", shifted.abs()) } else { special(shifted.abs()) };
+    let whole =
+        if shifted.is_finite() { format!("{:.0}", shifted.abs()) } else { special(shifted.abs()) };
     picture.after = picture.after.min(digits.saturating_sub(whole.len()));
-    let text = if shifted.is_finite() {
-        format!("{shifted:.*}", picture.after)
-    } else {
-        special(shifted)
-    };
+    let text =
+        if shifted.is_finite() { format!("{shifted:.*}", picture.after) } else { special(shifted) };
     lay_out(&text, picture)
 }
 
@@ -142,7 +141,8 @@ fn scientific(value: Decimal, places: usize) -> Result<String, SqlError> {
 
 /// What stands for a number that does not fit.
 fn hashes(picture: &Picture, scientific: bool) -> String {
-    let mut text: Vec<u8> = vec![b'#'; picture.before + picture.after + if scientific { 6 } else { 1 }];
+    let mut text: Vec<u8> =
+        vec![b'#'; picture.before + picture.after + if scientific { 6 } else { 1 }];
     if scientific {
         text[0] = b' ';
         text[picture.before + 1] = b'.';
@@ -170,8 +170,19 @@ fn lay_out(text: &str, picture: Picture) -> String {
 
 fn roman(value: Option<i64>) -> String {
     const PARTS: [(i64, &str); 13] = [
-        (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"),
-        (40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
     ];
     let Some(mut rest @ 1..=3999) = value else { return "#".repeat(15) };
     let mut out = String::new();
@@ -334,8 +345,7 @@ impl Layout {
         }
         self.in_number = false;
         let zero_here = self.picture.zero_start.is_some_and(|start| start <= self.position);
-        let starts = self.position >= self.blanks
-            || self.picture.zero_start == Some(self.position);
+        let starts = self.position >= self.blanks || self.picture.zero_start == Some(self.position);
         if !self.sign_written && starts && (!self.is_leading_zero() || self.ends_at_point()) {
             self.write_sign();
         }

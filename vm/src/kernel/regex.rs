@@ -116,7 +116,8 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
             push_group(&regex, r.str(0), 0, usize::from(regex.captures_len() > 1), out)
         }),
         Func::RegexpLike => fixed(move |r| {
-            let regex = compiled(r.str(1), no_global("regexp_like", flags(r, 2, n)?)?, Dialect::Are)?;
+            let regex =
+                compiled(r.str(1), no_global("regexp_like", flags(r, 2, n)?)?, Dialect::Are)?;
             Ok(regex.is_match(r.str(0)))
         }),
         Func::RegexpCount => fixed(move |r| regexp_count(r, n)),
@@ -161,7 +162,13 @@ fn bad_parameter(name: &str, value: i32) -> SqlError {
 }
 
 /// Writes a group of the first match at or behind byte `from`; NULL if there is none.
-fn push_group(regex: &Regex, s: &str, from: usize, group: usize, out: &mut TextOut) -> RowResult<()> {
+fn push_group(
+    regex: &Regex,
+    s: &str,
+    from: usize,
+    group: usize,
+    out: &mut TextOut,
+) -> RowResult<()> {
     let found = if group == 0 {
         regex.find_at(s, from)
     } else {
@@ -217,7 +224,13 @@ fn regexp_count(r: Row<'_>, n_args: usize) -> Result<i32, SqlError> {
 }
 
 /// Start and end of group `group` of match number `n` (from 1) at or behind `from`.
-fn nth_group(regex: &Regex, s: &str, from: usize, n: usize, group: usize) -> Option<(usize, usize)> {
+fn nth_group(
+    regex: &Regex,
+    s: &str,
+    from: usize,
+    n: usize,
+    group: usize,
+) -> Option<(usize, usize)> {
     let (mut seen, mut found) = (0, None);
     each_match(regex, s, from, |captures| {
         seen += 1;

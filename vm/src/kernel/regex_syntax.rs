@@ -86,10 +86,7 @@ pub(super) fn translate(pattern: &str, options: Options) -> Result<String, SqlEr
 }
 
 /// Takes off `***:`, `***=` and `(?flags)` at the start.
-fn leading_options(
-    pattern: &str,
-    mut options: Options,
-) -> Result<(&str, Options), SqlError> {
+fn leading_options(pattern: &str, mut options: Options) -> Result<(&str, Options), SqlError> {
     let mut rest = pattern;
     if let Some(literal) = rest.strip_prefix("***=") {
         options.literal = true;
@@ -256,7 +253,8 @@ impl Translator<'_> {
 
     fn bounds(&mut self) -> Result<(), SqlError> {
         let rest = &self.chars[self.at + 1..];
-        let end = rest.iter().position(|c| *c == '}').ok_or_else(|| invalid("braces {} not balanced"))?;
+        let end =
+            rest.iter().position(|c| *c == '}').ok_or_else(|| invalid("braces {} not balanced"))?;
         let inner: String = rest[..end].iter().collect();
         let bad = || invalid("invalid repetition count(s)");
         let number = |s: &str| s.parse::<u32>().ok().filter(|n| *n <= 255).ok_or_else(bad);
@@ -322,7 +320,8 @@ impl Translator<'_> {
             'u' => self.code(4)?,
             'U' => self.code(8)?,
             'x' => {
-                let digits = self.chars[self.at..].iter().take_while(|c| c.is_ascii_hexdigit()).count();
+                let digits =
+                    self.chars[self.at..].iter().take_while(|c| c.is_ascii_hexdigit()).count();
                 self.code(digits)?
             }
             _ if c.is_ascii_alphanumeric() => return Err(bad()),

@@ -3,7 +3,7 @@
 //! For the long tail of functions a call per row is cheap beside what the function does; these adaptors do
 //! NULLs, selections, errors and output once for all of them. Arguments are read as `&str`, `&[u8]` or plain
 //! numbers, so no value is boxed.
-//! Invariant: a strict function never sees a NULL argument; a row that fails leaves a zero.
+//! Invariant: a strict function never sees a NULL argument; a row that fails leaves NULL.
 
 use arena_tr_storage::{Bitmap, ColumnBuilder, MutBuffer};
 use arena_tr_types::{DataType, Decimal, Interval, SqlError, Timestamp, Value};
@@ -202,7 +202,10 @@ fn run_fixed<T: Native>(
     each_row(call, validity.as_ref(), |i| match f(Row::new(call, i)) {
         Ok(Some(value)) => values[i] = value.repr(),
         Ok(None) => nulls.add(i),
-        Err(error) => errors.push(i, error),
+        Err(error) => {
+            nulls.add(i);
+            errors.push(i, error);
+        }
     });
     out.set(values, nulls.validity(validity));
 }
@@ -244,7 +247,10 @@ fn run_text(
         match result.and_then(|value| value.map(|()| text.end(i)).transpose()) {
             Ok(Some(())) => {}
             Ok(None) => nulls.add(i),
-            Err(error) => errors.push(i, error),
+            Err(error) => {
+                nulls.add(i);
+                errors.push(i, error);
+            }
         }
     });
     out.set_text(text, nulls.validity(validity));

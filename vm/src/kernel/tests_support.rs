@@ -50,8 +50,8 @@ pub(super) fn call(
     ret: &DataType,
 ) -> Result<Value, SqlError> {
     let types: Vec<DataType> = args.iter().map(|(_, ty)| ty.clone()).collect();
-    let kernel = resolve(func, &types, ret)
-        .unwrap_or_else(|| panic!("{func:?} has a kernel for {types:?}"));
+    let kernel =
+        resolve(func, &types, ret).unwrap_or_else(|| panic!("{func:?} has a kernel for {types:?}"));
     let columns: Vec<Column> =
         args.iter().map(|(v, ty)| column(std::slice::from_ref(v), ty)).collect();
     let mut result = None;

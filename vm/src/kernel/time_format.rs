@@ -4,7 +4,8 @@
 
 use arena_tr_types::time::date::{day_of_week, iso_week, split_time, split_timestamp};
 use arena_tr_types::time::{
-    self, Interval, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SEC, days_from_civil, is_infinite,
+    self, Interval, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SEC, days_from_civil,
+    is_infinite,
 };
 use arena_tr_types::{DataType, Func, SqlError, SqlState, Timestamp};
 
@@ -101,7 +102,9 @@ impl Parts {
                 Item::Field { field, case, fill, ordinal } => {
                     let text = self.field(*field, *case, *fill)?;
                     out.push_str(&text);
-                    if let Some(case) = ordinal.filter(|_| text.ends_with(|c: char| c.is_ascii_digit())) {
+                    if let Some(case) =
+                        ordinal.filter(|_| text.ends_with(|c: char| c.is_ascii_digit()))
+                    {
                         out.push_str(&cased(ordinal_suffix(&text), case));
                     }
                 }
@@ -248,7 +251,11 @@ impl Parts {
             Field::IsoWeek => number(week.into(), 2),
             Field::IsoYear(digits) => {
                 let year = self.counted(iso_year.into());
-                if digits == 4 { number(year, 4) } else { number(year % 10_i64.pow(digits as u32), digits) }
+                if digits == 4 {
+                    number(year, 4)
+                } else {
+                    number(year % 10_i64.pow(digits as u32), digits)
+                }
             }
             Field::Quarter => ((self.month - 1) / 3 + 1).to_string(),
             Field::Julian => {

@@ -26,9 +26,13 @@ pub(super) enum Field {
     Fraction(u32),
     SecondOfDay,
     /// `AM` or, dotted, `A.M.`.
-    HalfDay { dotted: bool },
+    HalfDay {
+        dotted: bool,
+    },
     /// `BC` or, dotted, `B.C.`.
-    Era { dotted: bool },
+    Era {
+        dotted: bool,
+    },
     Month,
     MonthShort,
     MonthNumber,
@@ -182,7 +186,8 @@ impl Picture {
 
 /// What follows a modifier, in either case.
 fn strip<'a>(text: &'a str, modifier: &str) -> Option<&'a str> {
-    text.strip_prefix(modifier).or_else(|| text.strip_prefix(modifier.to_ascii_lowercase().as_str()))
+    text.strip_prefix(modifier)
+        .or_else(|| text.strip_prefix(modifier.to_ascii_lowercase().as_str()))
 }
 
 /// A field at the start of the text, the case of its name, and what follows.
@@ -196,7 +201,8 @@ fn keyword(text: &str) -> Option<(Field, Case, &str)> {
         let first_upper = letters.next().is_some_and(|c| c.is_ascii_uppercase());
         let rest_upper = letters.clone().all(|c| c.is_ascii_uppercase());
         let rest_lower = letters.all(|c| c.is_ascii_lowercase());
-        let is_name = matches!(field, Field::Month | Field::MonthShort | Field::Day | Field::DayShort);
+        let is_name =
+            matches!(field, Field::Month | Field::MonthShort | Field::Day | Field::DayShort);
         let case = match (first_upper, rest_upper, rest_lower) {
             (true, true, _) => Case::Upper,
             (false, _, true) => Case::Lower,
@@ -219,8 +225,18 @@ fn ordinal(text: &str) -> (Option<Case>, &str) {
 }
 
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 pub(super) const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

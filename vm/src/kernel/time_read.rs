@@ -148,7 +148,8 @@ impl<'a> Reader<'a> {
     /// A whole number of at most `width` digits, or of any length.
     fn number(&mut self, width: usize, any_length: bool, name: &str) -> Result<i64, SqlError> {
         let signed = self.rest.starts_with(['-', '+']);
-        let digits = self.rest[usize::from(signed)..].bytes().take_while(u8::is_ascii_digit).count();
+        let digits =
+            self.rest[usize::from(signed)..].bytes().take_while(u8::is_ascii_digit).count();
         let digits = if any_length { digits } else { digits.min(width) };
         let (text, rest) = self.rest.split_at(usize::from(signed) + digits);
         let value = text.parse().ok().filter(|_| digits > 0).ok_or_else(|| {
@@ -160,7 +161,12 @@ impl<'a> Reader<'a> {
     }
 
     /// One of these names, in any case; its position.
-    fn name(&mut self, names: &[&str], length: Option<usize>, field: &str) -> Result<i64, SqlError> {
+    fn name(
+        &mut self,
+        names: &[&str],
+        length: Option<usize>,
+        field: &str,
+    ) -> Result<i64, SqlError> {
         // Longer names first: VIII before V.
         let mut order: Vec<usize> = (0..names.len()).collect();
         order.sort_by_key(|i| std::cmp::Reverse(names[*i].len()));
@@ -235,7 +241,9 @@ impl<'a> Reader<'a> {
         match field {
             Field::Month => self.fields.month = Some(self.name(&MONTHS, None, "MONTH")? + 1),
             Field::MonthShort => self.fields.month = Some(self.name(&MONTHS, Some(3), "MON")? + 1),
-            Field::MonthRoman => self.fields.month = Some(self.name(&ROMAN_MONTHS, None, "RM")? + 1),
+            Field::MonthRoman => {
+                self.fields.month = Some(self.name(&ROMAN_MONTHS, None, "RM")? + 1)
+            }
             Field::MonthNumber => self.fields.month = Some(self.number(2, any, "MM")?),
             Field::Day => self.fields.weekday = Some(self.name(&DAYS, None, "DAY")?),
             Field::DayShort => self.fields.weekday = Some(self.name(&DAYS, Some(3), "DY")?),

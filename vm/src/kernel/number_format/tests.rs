@@ -72,12 +72,17 @@ fn decimals() {
 
 #[test]
 fn doubles() {
-    let of = |value: f64, picture: &str| of_float(value, DOUBLE_DIGITS, Picture::parse(picture).unwrap());
+    let of = |value: f64, picture: &str| {
+        of_float(value, DOUBLE_DIGITS, Picture::parse(picture).unwrap())
+    };
     assert_eq!(of(-4.2, "MI9999999999.99"), "-         4.20");
     assert_eq!(of(f64::NAN, "MI9999999999.99"), "        NaN");
     assert_eq!(of(4.2e9, "9.999EEEE"), " 4.200e+09");
     assert_eq!(of(-0.000012, "9.9EEEE"), "-1.2e-05");
-    assert_eq!(of_float(4.2e9, FLOAT_DIGITS, Picture::parse("MI9999999999.99").unwrap()), " 4200000000");
+    assert_eq!(
+        of_float(4.2e9, FLOAT_DIGITS, Picture::parse("MI9999999999.99").unwrap()),
+        " 4200000000"
+    );
     assert_eq!(of_float(4.2e9, FLOAT_DIGITS, Picture::parse("MI99.99").unwrap()), " ##.");
 }
 

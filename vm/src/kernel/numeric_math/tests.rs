@@ -47,7 +47,10 @@ fn powers() {
     ] {
         let digits = text(power(d(base), d(exponent)));
         // Where 38 digits are not enough, ours has fewer after the point.
-        assert!(expected.starts_with(&digits) || digits == expected, "{base}^{exponent} = {digits}");
+        assert!(
+            expected.starts_with(&digits) || digits == expected,
+            "{base}^{exponent} = {digits}"
+        );
         assert!(digits.len() + 3 >= expected.len(), "{base}^{exponent} = {digits}");
     }
 }

@@ -12,15 +12,27 @@ fn at(timestamp: &str, picture: &str) -> String {
 fn timestamps() {
     let t = "1997-02-10 17:32:01.4";
     for (picture, expected) in [
-        ("DAY Day day DY Dy dy MONTH Month month RM MON Mon mon",
-         "MONDAY    Monday    monday    MON Mon mon FEBRUARY  February  february  II   FEB Feb feb"),
-        ("FMDAY FMDay FMday FMMONTH FMMonth FMmonth FMRM", "MONDAY Monday monday FEBRUARY February february II"),
-        ("Y,YYY YYYY YYY YY Y CC Q MM WW DDD DD D J", "1,997 1997 997 97 7 20 1 02 06 041 10 2 2450490"),
-        ("FMY,YYY FMYYYY FMYYY FMYY FMY FMCC FMQ FMMM FMWW FMDDD FMDD FMD FMJ",
-         "1,997 1997 997 97 7 20 1 2 6 41 10 2 2450490"),
+        (
+            "DAY Day day DY Dy dy MONTH Month month RM MON Mon mon",
+            "MONDAY    Monday    monday    MON Mon mon FEBRUARY  February  february  II   FEB Feb feb",
+        ),
+        (
+            "FMDAY FMDay FMday FMMONTH FMMonth FMmonth FMRM",
+            "MONDAY Monday monday FEBRUARY February february II",
+        ),
+        (
+            "Y,YYY YYYY YYY YY Y CC Q MM WW DDD DD D J",
+            "1,997 1997 997 97 7 20 1 02 06 041 10 2 2450490",
+        ),
+        (
+            "FMY,YYY FMYYYY FMYYY FMYY FMY FMCC FMQ FMMM FMWW FMDDD FMDD FMD FMJ",
+            "1,997 1997 997 97 7 20 1 2 6 41 10 2 2450490",
+        ),
         ("HH HH12 HH24 MI SS SSSS", "05 05 17 32 01 63121"),
-        ("\"HH:MI:SS is\" HH:MI:SS \"\\\"text between quote marks\\\"\"",
-         "HH:MI:SS is 05:32:01 \"text between quote marks\""),
+        (
+            "\"HH:MI:SS is\" HH:MI:SS \"\\\"text between quote marks\\\"\"",
+            "HH:MI:SS is 05:32:01 \"text between quote marks\"",
+        ),
         ("YYYYTH YYYYth Jth", "1997TH 1997th 2450490th"),
         ("IYYY IYY IY I IW IDDD ID", "1997 997 97 7 07 043 1"),
         ("FMIYYY FMIYY FMIY FMI FMIW FMIDDD FMID", "1997 997 97 7 7 43 1"),
