@@ -164,8 +164,8 @@ pub struct JoinSpec {
     pub right_keys: Vec<usize>,
     /// Whether NULL keys match each other, per key.
     pub null_equal: Vec<bool>,
-    /// Whether the program decides by `join.match` which pairs count.
-    pub residual: bool,
+    /// The columns (left, then right) that decide which pairs count, if the program tells by `join.match`.
+    pub residual: Option<Vec<usize>>,
     /// When rows of the left state may be dropped.
     pub left_forget: Option<physical::Forget>,
     /// When rows of the right state may be dropped.

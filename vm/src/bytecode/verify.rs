@@ -465,7 +465,7 @@ impl<'a> Verifier<'a> {
             }
             (Opcode::JoinLeft | Opcode::JoinRight, Some(state)) => {
                 let StateSpec::Join(spec) = &state.spec else { return Err("no join".into()) };
-                if spec.residual {
+                if spec.residual.is_some() {
                     self.pairs = Some(StateId(inst.a));
                     state.inputs.iter().flat_map(physical).collect()
                 } else {

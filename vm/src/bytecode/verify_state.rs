@@ -109,6 +109,9 @@ fn check_join(spec: &JoinSpec, left: usize, right: usize, out: usize) -> Check {
     }
     forget_fits(spec.left_forget.as_ref(), left)?;
     forget_fits(spec.right_forget.as_ref(), right)?;
+    if let Some(columns) = &spec.residual {
+        all_below(columns.iter().copied(), left + right, "residual")?;
+    }
     let seen = match spec.kind {
         JoinKind::Semi | JoinKind::Anti | JoinKind::NullAwareAnti => left,
         _ => left + right,

@@ -24,12 +24,19 @@ impl Generator<'_> {
         join: &Join,
         consume: &mut Consume<'_>,
     ) -> Result<(), SqlError> {
+        let residual = join.residual.as_ref().map(|residual| {
+            let mut columns = Vec::new();
+            residual.each_column(&mut |c| columns.push(c));
+            columns.sort_unstable();
+            columns.dedup();
+            columns
+        });
         let spec = JoinSpec {
             kind: join.kind,
             left_keys: join.left_keys.clone(),
             right_keys: join.right_keys.clone(),
             null_equal: join.null_equal.clone(),
-            residual: join.residual.is_some(),
+            residual,
             left_forget: join.left_forget,
             right_forget: join.right_forget,
             output: join.output.clone(),

@@ -2,7 +2,6 @@
 //!
 //! Invariant: an opcode is looked at by name here and nowhere else while a program runs.
 
-use arena_tr_planner::physical::JoinKind;
 use arena_tr_storage::{Column, ColumnBuilder};
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{DataType, SqlError, SqlState};
@@ -87,7 +86,7 @@ fn pair_types(program: &Program, insts: &[Inst]) -> Vec<DataType> {
         schema.fields.iter().map(|f| f.data_type.clone()).collect()
     };
     match &state.spec {
-        StateSpec::Join(spec) if spec.residual || matches!(spec.kind, JoinKind::Semi) => {
+        StateSpec::Join(spec) if spec.residual.is_some() => {
             state.inputs.iter().flat_map(types).collect()
         }
         _ => types(&state.output),

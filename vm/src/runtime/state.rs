@@ -2,12 +2,14 @@
 //!
 //! Invariant: an operator is polled until it yields nothing, once per epoch, behind all its writers.
 
-use arena_tr_storage::Batch;
 use arena_tr_storage::arena::{Owner, Pool, Tier};
+use arena_tr_storage::{Batch, Selection};
 use arena_tr_types::{SqlError, Timestamp};
 
-use crate::bytecode::{State, StateSpec};
-use crate::state_op::{Distinct, Group, Hold, SingleRow, StateContext, TopN};
+use crate::bytecode::{JoinSpec, State, StateSpec};
+use crate::state_op::{
+    self, Distinct, Group, Hold, Join, JoinStep, SetOp, Side, SingleRow, StateContext, TopN,
+};
 
 /// A state operator.
 pub(crate) enum StateOp {
@@ -16,6 +18,51 @@ pub(crate) enum StateOp {
     Top(Box<TopN>),
     Single(Box<SingleRow>),
     Hold(Box<Hold>),
+    SetOp(Box<SetOp>),
+    Join(Box<JoinOp>),
+}
+
+/// A join whose residual condition the program evaluates, and rows that it showed without asking.
+pub(crate) struct JoinOp {
+    join: Join,
+    residual: bool,
+    shown: Vec<Batch>,
+}
+
+impl JoinOp {
+    /// Takes in a batch of one side.
+    pub(crate) fn start(&mut self, side: Side, batch: &Batch) -> Result<(), SqlError> {
+        self.join.start(side, batch)
+    }
+
+    /// The next pairs to decide about or, if there is no residual condition, joined rows.
+    pub(crate) fn step(&mut self) -> Result<Option<Batch>, SqlError> {
+        loop {
+            match self.join.step()? {
+                JoinStep::Candidates(batch) => return Ok(Some(batch)),
+                // Rows that can have no partner are shown without a condition: behind the epoch's pairs.
+                JoinStep::Rows(batch) if self.residual => self.shown.push(batch),
+                JoinStep::Rows(batch) => return Ok(Some(batch)),
+                JoinStep::Done => return Ok(None),
+            }
+        }
+    }
+
+    /// Says which of the pairs count; the joined rows.
+    pub(crate) fn matched(&mut self, selection: &Selection) -> Result<Option<Batch>, SqlError> {
+        self.join.matched(selection)
+    }
+
+    fn poll(&mut self) -> Result<Option<Batch>, SqlError> {
+        match self.shown.pop() {
+            Some(batch) => Ok(Some(batch)),
+            None => self.join.poll(),
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.join.held_bytes()
+    }
 }
 
 /// Runs `$body` with `$op` bound to the operator of whatever kind.
@@ -27,6 +74,8 @@ macro_rules! each {
             StateOp::Top($op) => $body,
             StateOp::Single($op) => $body,
             StateOp::Hold($op) => $body,
+            StateOp::SetOp($op) => $body,
+            StateOp::Join($op) => $body,
         }
     };
 }
@@ -49,6 +98,13 @@ impl StateOp {
             StateSpec::Top(spec) => Self::Top(Box::new(TopN::new(cx, input, spec))),
             StateSpec::Single => Self::Single(Box::new(SingleRow::new(cx, input))),
             StateSpec::Hold { column } => Self::Hold(Box::new(Hold::new(cx, input, *column))),
+            StateSpec::SetOp { op, all } => Self::SetOp(Box::new(SetOp::new(cx, input, *op, *all))),
+            StateSpec::Join(spec) => {
+                let residual = spec.residual.is_some();
+                let right = &*state.inputs[1].fields;
+                let join = Join::new(cx, input, right, &join_spec(spec));
+                Self::Join(Box::new(JoinOp { join, residual, shown: Vec::new() }))
+            }
             other => {
                 let what = format!("the {} operator", other.kind().word());
                 return Err(SqlError::unsupported(what));
@@ -58,8 +114,23 @@ impl StateOp {
 
     /// Takes rows of the left (or only) input.
     pub(crate) fn apply(&mut self, right: bool, batch: &Batch) -> Result<(), SqlError> {
-        let _ = right;
-        each!(self, op => op.apply(batch))
+        match self {
+            Self::Group(op) => op.apply(batch),
+            Self::Distinct(op) => op.apply(batch),
+            Self::Top(op) => op.apply(batch),
+            Self::Single(op) => op.apply(batch),
+            Self::Hold(op) => op.apply(batch),
+            Self::SetOp(op) => op.apply(if right { Side::Right } else { Side::Left }, batch),
+            Self::Join(_) => unreachable!("verified: a join takes rows by its own instructions"),
+        }
+    }
+
+    /// The join, for its own instructions.
+    pub(crate) fn join(&mut self) -> &mut JoinOp {
+        match self {
+            Self::Join(op) => op,
+            _ => unreachable!("verified: only joins are joined"),
+        }
     }
 
     /// Finds or makes the groups of a batch's rows.
@@ -97,7 +168,8 @@ impl StateOp {
             Self::Group(op) => op.forget(watermark),
             Self::Distinct(op) => op.forget(watermark),
             Self::Top(op) => op.forget(watermark),
-            Self::Single(_) | Self::Hold(_) => {}
+            Self::Join(op) => op.join.forget(watermark),
+            Self::Single(_) | Self::Hold(_) | Self::SetOp(_) => {}
         }
     }
 
@@ -119,5 +191,19 @@ impl StateOp {
     /// Bytes of chunks held.
     pub(crate) fn held_bytes(&self) -> usize {
         each!(self, op => op.held_bytes())
+    }
+}
+
+/// A join's description as the operator takes it.
+fn join_spec(spec: &JoinSpec) -> state_op::JoinSpec {
+    state_op::JoinSpec {
+        kind: spec.kind,
+        left_keys: spec.left_keys.clone(),
+        right_keys: spec.right_keys.clone(),
+        null_equal: spec.null_equal.clone(),
+        residual: spec.residual.clone(),
+        left_forget: spec.left_forget,
+        right_forget: spec.right_forget,
+        output: spec.output.clone(),
     }
 }

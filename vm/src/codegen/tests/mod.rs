@@ -1,5 +1,7 @@
 //! Programs from hand-built plans, run on every batch size.
 
+mod stateful;
+
 use arena_tr_planner::physical::{Expr, ExprKind, NodeId, Op, PhysicalPlan};
 use arena_tr_types::{DataType, Func, Schema, Value};
 
