@@ -13,6 +13,7 @@ pub mod hash;
 pub mod heap;
 pub mod join_index;
 pub mod ordered;
+pub mod pane;
 pub mod row;
 
 pub use cell::Cell;
@@ -21,6 +22,7 @@ pub use group_table::GroupTable;
 pub use heap::{Heap, NO_ADDR};
 pub use join_index::{JoinIndex, JoinSide, SideSpec, Touched};
 pub use ordered::OrderedSets;
+pub use pane::PaneRing;
 pub use row::{FlatRows, HeapRows, RowLayout, RowSource};
 
 #[cfg(test)]

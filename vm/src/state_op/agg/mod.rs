@@ -12,6 +12,7 @@ pub(crate) mod collect;
 pub(crate) mod decimal;
 pub(crate) mod distinct;
 pub(crate) mod entries;
+pub(crate) mod epoch;
 pub(crate) mod exact;
 pub(crate) mod int;
 pub(crate) mod merge;

@@ -51,12 +51,17 @@ pub(crate) fn naive(agg: &Agg, rows: &[&Row]) -> Value {
     if let Some(f) = agg.filter {
         rows.retain(|r| r[f] == Value::Bool(true));
     }
-    let keep_null = matches!(agg.func, AggFunc::ArrayAgg | AggFunc::FirstValue | AggFunc::LastValue | AggFunc::CountStar);
+    let keep_null = matches!(
+        agg.func,
+        AggFunc::ArrayAgg | AggFunc::FirstValue | AggFunc::LastValue | AggFunc::CountStar
+    );
     rows.sort_by(|a, b| {
         agg.order.iter().map(|k| order(k, a, b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     });
-    let mut values: Vec<Value> =
-        rows.iter().map(|r| agg.args.first().map_or(Value::Bool(true), |&a| r[a].clone())).collect();
+    let mut values: Vec<Value> = rows
+        .iter()
+        .map(|r| agg.args.first().map_or(Value::Bool(true), |&a| r[a].clone()))
+        .collect();
     if !keep_null {
         values.retain(|v| !v.is_null());
     }
@@ -76,9 +81,9 @@ pub(crate) fn naive(agg: &Agg, rows: &[&Row]) -> Value {
         AggFunc::Avg if agg.ty == DataType::Float8 => {
             Value::Float8(values.iter().map(float).sum::<f64>() / n as f64)
         }
-        AggFunc::Avg => {
-            Value::Numeric(total(&values).checked_div(Decimal::from_i64(n as i64)).expect("in range"))
-        }
+        AggFunc::Avg => Value::Numeric(
+            total(&values).checked_div(Decimal::from_i64(n as i64)).expect("in range"),
+        ),
         AggFunc::Min => values.into_iter().min_by(Value::cmp_sql).expect("some"),
         AggFunc::Max => values.into_iter().max_by(Value::cmp_sql).expect("some"),
         AggFunc::BoolAnd => Value::Bool(values.iter().all(|v| *v == Value::Bool(true))),
@@ -118,8 +123,20 @@ fn order(key: &SortKey, a: &Row, b: &Row) -> Ordering {
     let (a, b) = (&a[key.column], &b[key.column]);
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
-        (true, false) => if key.nulls_first { Ordering::Less } else { Ordering::Greater },
-        (false, true) => if key.nulls_first { Ordering::Greater } else { Ordering::Less },
+        (true, false) => {
+            if key.nulls_first {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        }
+        (false, true) => {
+            if key.nulls_first {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
         _ if key.desc => b.cmp_sql(a),
         _ => a.cmp_sql(b),
     }
@@ -147,11 +164,8 @@ fn expected(spec: &Aggregate, rows: &[Row]) -> Vec<Row> {
 fn check(keys: &[usize], aggs: Vec<Agg>, retracts: bool, domain: u64, seed: u64) {
     let spec = Aggregate { keys: keys.to_vec(), aggs, retracts, forget: None };
     let mut op = Group::new(&context(), &fields(&T), &spec).expect("supported");
-    let types: Vec<DataType> = keys
-        .iter()
-        .map(|&k| T[k].clone())
-        .chain(spec.aggs.iter().map(|a| a.ty.clone()))
-        .collect();
+    let types: Vec<DataType> =
+        keys.iter().map(|&k| T[k].clone()).chain(spec.aggs.iter().map(|a| a.ty.clone())).collect();
     let (mut relation, mut view, mut random) = (Relation::default(), View::default(), Random(seed));
     for (epoch, &n) in SIZES.iter().chain(&SIZES).enumerate() {
         // One epoch in two batches, the second possibly empty.
@@ -213,14 +227,18 @@ fn extremes_and_arrival() {
     both(&[], &aggs, 22);
     let arrival = [1, 2, 4]
         .iter()
-        .flat_map(|&c| [AggFunc::FirstValue, AggFunc::LastValue].map(|f| agg(f, &[c], T[c].clone())))
+        .flat_map(|&c| {
+            [AggFunc::FirstValue, AggFunc::LastValue].map(|f| agg(f, &[c], T[c].clone()))
+        })
         .collect::<Vec<_>>();
     check(&[0], arrival, false, 6, 23);
 }
 
 #[test]
 fn moments_agree_to_twelve_digits() {
-    for (column, ty) in [(3, DataType::Float8), (2, DataType::Numeric(None)), (4, DataType::Numeric(None))] {
+    for (column, ty) in
+        [(3, DataType::Float8), (2, DataType::Numeric(None)), (4, DataType::Numeric(None))]
+    {
         for func in [AggFunc::VarPop, AggFunc::VarSamp, AggFunc::StddevPop, AggFunc::StddevSamp] {
             let spec = Aggregate {
                 keys: vec![],
@@ -334,7 +352,8 @@ fn forgets_below_the_watermark_without_a_word() {
     for start in (0..100_000i64).step_by(1000) {
         let rows: Vec<Row> =
             (start..start + 1000).map(|t| vec![Value::Timestamp(t), Value::Int8(t)]).collect();
-        op.apply(&arena_tr_storage::Batch::from_rows(&rows, &types).expect("rows")).expect("no error");
+        op.apply(&arena_tr_storage::Batch::from_rows(&rows, &types).expect("rows"))
+            .expect("no error");
         while let Some(batch) = op.poll().expect("no error") {
             assert!(batch.weights.is_none());
         }

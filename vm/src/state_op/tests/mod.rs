@@ -3,7 +3,9 @@
 
 mod group;
 mod join;
+mod pane;
 mod order;
+mod session;
 mod setop;
 mod topn;
 mod whole;
