@@ -5,6 +5,8 @@
 //! processor overlaps their cache misses. Rows that repeat a key of the same batch find the row
 //! that its first occurrence made.
 //!
+//! Keys are equal as SQL says, or, in a table of whole rows, when they print alike (`1.0` and `1.00` are two rows).
+//!
 //! Invariant: no two rows have equal keys (NULLs being equal); a row's address never changes.
 
 use arena_tr_types::DataType;
@@ -27,6 +29,8 @@ pub struct GroupTable {
     pool: Pool,
     owner: Owner,
     hashes: Vec<u64>,
+    /// Keys are equal only when they print alike.
+    identity: bool,
 }
 
 impl GroupTable {
@@ -49,13 +53,25 @@ impl GroupTable {
             pool: pool.clone(),
             owner,
             hashes: Vec::new(),
+            identity: false,
         }
+    }
+
+    /// An empty table whose keys are equal only when they print alike: for whole rows.
+    pub fn of_rows<'a>(
+        pool: &Pool,
+        owner: Owner,
+        types: impl IntoIterator<Item = &'a DataType>,
+        state_words: usize,
+    ) -> Self {
+        Self { identity: true, ..Self::new(pool, owner, types, state_words) }
     }
 
     /// An empty table like this one, charged to the same owner.
     #[must_use]
     pub fn sibling(&self) -> Self {
-        Self::with_layout(&self.pool, self.owner, self.layout.clone())
+        let identity = self.identity;
+        Self { identity, ..Self::with_layout(&self.pool, self.owner, self.layout.clone()) }
     }
 
     /// Number of rows.
@@ -179,7 +195,12 @@ impl GroupTable {
     #[inline]
     pub fn lookup(&self, keys: &[&Column], i: usize, hash: u64) -> Option<Addr> {
         self.directory.find(&self.heap, hash, |addr| {
-            self.layout.eq_columns(self.row(addr), keys, i, &self.heap)
+            let row = self.row(addr);
+            if self.identity {
+                self.layout.same_columns(row, keys, i, &self.heap)
+            } else {
+                self.layout.eq_columns(row, keys, i, &self.heap)
+            }
         })
     }
 
@@ -203,15 +224,16 @@ impl GroupTable {
         }
         for (field, column) in keys.iter().enumerate() {
             for (addr, &row) in refs.iter_mut().zip(rows) {
-                if addr.0 != NO_ADDR
-                    && !self.layout.eq_column(
-                        self.row(*addr),
-                        field,
-                        column,
-                        usize::from(row),
-                        &self.heap,
-                    )
-                {
+                if addr.0 == NO_ADDR {
+                    continue;
+                }
+                let (words, i) = (self.row(*addr), usize::from(row));
+                let equal = if self.identity {
+                    self.layout.same_column(words, field, column, i, &self.heap)
+                } else {
+                    self.layout.eq_column(words, field, column, i, &self.heap)
+                };
+                if !equal {
                     addr.0 = NO_ADDR;
                 }
             }

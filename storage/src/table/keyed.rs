@@ -49,7 +49,7 @@ impl KeyedStore {
             columns: columns.to_vec(),
             counts: GroupTable::new(pool, owner, columns.iter().map(|c| &types[*c]), 0),
         });
-        let rows = GroupTable::new(pool, owner, types, 1);
+        let rows = GroupTable::of_rows(pool, owner, types, 1);
         Self { types: types.to_vec(), rows, key, len: 0, arrivals: 0 }
     }
 
@@ -157,7 +157,7 @@ impl KeyedStore {
             from = self.rows.scan(at, usize::MAX, &mut addrs);
         }
         let state = self.rows.layout().state();
-        addrs.sort_unstable_by_key(|addr| self.rows.row(*addr)[state]);
+        addrs.sort_by_cached_key(|addr| self.rows.row(*addr)[state]);
         addrs.chunks(BATCH_ROWS).map(|part| self.gather(part)).collect()
     }
 

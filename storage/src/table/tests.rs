@@ -113,3 +113,22 @@ fn many_small_appends_stay_few_batches() {
     assert_eq!(first[0], Value::Int4(0));
     assert!(store.apply(&[batch(&[(1, "x", -1)])]).is_err());
 }
+
+#[test]
+fn rows_that_print_differently_are_different_rows() {
+    let decimals = |values: &[(i128, u32, i64)]| {
+        let rows: Vec<Vec<Value>> = values
+            .iter()
+            .map(|(m, scale, _)| vec![Value::Numeric(arena_tr_types::Decimal::new(*m, *scale))])
+            .collect();
+        let weights: Vec<i64> = values.iter().map(|(_, _, w)| *w).collect();
+        let batch = Batch::from_rows(&rows, &[DataType::Numeric(None)]).expect("types fit");
+        batch.with_weights(Some(Buffer::from(weights)))
+    };
+    let types = [DataType::Numeric(None)];
+    let mut store = RelationStore::keyed(&Pool::default(), OWNER, &types, None);
+    store.apply(&[decimals(&[(10, 1, 1), (100, 2, 1)])]).expect("two rows");
+    assert_eq!(store.scan()[0].rows(), 2);
+    store.apply(&[decimals(&[(10, 1, -1)])]).expect("one of them leaves");
+    assert_eq!(store.scan()[0].row(0, &types)[0].to_string(), "1.00");
+}
