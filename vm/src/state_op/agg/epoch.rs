@@ -58,6 +58,8 @@ pub(crate) struct Epoch {
     /// How many were shown.
     shown: usize,
     refreshed: bool,
+    /// Groups without rows that were just shown: they are removed once their keys were read.
+    gone: Vec<Addr>,
 }
 
 /// When groups are shown.
@@ -156,6 +158,7 @@ impl Epoch {
                 self.dirty.iter().try_for_each(|&group| groups.refresh(group))?;
             }
         }
+        self.gone.drain(..).for_each(|group| groups.remove(group));
         while self.shown < self.dirty.len() {
             let piece = self.shown..self.dirty.len().min(self.shown + GROUPS);
             let changed = self.piece(piece.clone(), groups, always, sink)?;
@@ -164,13 +167,14 @@ impl Epoch {
                 let header = groups.table.heap().word(group) & !DIRTY;
                 groups.table.heap_mut().set_word(group, header);
                 if weight(header) == 0 && !always.new {
-                    groups.remove(group);
+                    self.gone.push(group);
                 }
             }
             if !changed.addrs.is_empty() {
                 return Ok(Some(changed));
             }
         }
+        self.gone.drain(..).for_each(|group| groups.remove(group));
         groups.collect_garbage();
         *self = Self {
             dirty: std::mem::take(&mut self.dirty),
