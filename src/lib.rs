@@ -52,6 +52,7 @@ pub use arena_tr_parser::Span;
 pub use arena_tr_storage::{Batch, Column, ColumnBuilder};
 pub use arena_tr_types::{
     DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value,
+    time,
 };
 pub use database::{Database, EventTime};
 pub use engine::sources::Round;

@@ -8,12 +8,16 @@ use arena_tr_types::{SqlError, Timestamp};
 
 use crate::bytecode::{JoinSpec, State, StateSpec};
 use crate::state_op::{
-    self, Distinct, Group, Hold, Join, JoinStep, SetOp, Side, SingleRow, StateContext, TopN,
+    self, Distinct, Group, Hold, Join, JoinStep, PaneGroup, SessionAssign, SessionGroup, SetOp,
+    Side, SingleRow, StateContext, TopN,
 };
 
 /// A state operator.
 pub(crate) enum StateOp {
     Group(Box<Group>),
+    Pane(Box<PaneGroup>),
+    Session(Box<SessionGroup>),
+    SessionAssign(Box<SessionAssign>),
     Distinct(Box<Distinct>),
     Top(Box<TopN>),
     Single(Box<SingleRow>),
@@ -70,6 +74,9 @@ macro_rules! each {
     ($state:expr, $op:ident => $body:expr) => {
         match $state {
             StateOp::Group($op) => $body,
+            StateOp::Pane($op) => $body,
+            StateOp::Session($op) => $body,
+            StateOp::SessionAssign($op) => $body,
             StateOp::Distinct($op) => $body,
             StateOp::Top($op) => $body,
             StateOp::Single($op) => $body,
@@ -92,6 +99,14 @@ impl StateOp {
         let input = &*state.inputs[0].fields;
         Ok(match &state.spec {
             StateSpec::Group(spec) => Self::Group(Box::new(Group::new(cx, input, spec)?)),
+            StateSpec::Pane(spec) => Self::Pane(Box::new(PaneGroup::new(cx, input, spec)?)),
+            StateSpec::Session(spec) => {
+                Self::Session(Box::new(SessionGroup::new(cx, input, spec)?))
+            }
+            StateSpec::SessionAssign { time, gap, partition, forget } => {
+                let op = SessionAssign::new(cx, input, *time, *gap, partition, *forget);
+                Self::SessionAssign(Box::new(op))
+            }
             StateSpec::Distinct { forget } => {
                 Self::Distinct(Box::new(Distinct::new(cx, input, *forget)))
             }
@@ -116,6 +131,9 @@ impl StateOp {
     pub(crate) fn apply(&mut self, right: bool, batch: &Batch) -> Result<(), SqlError> {
         match self {
             Self::Group(op) => op.apply(batch),
+            Self::Pane(op) => op.apply(batch),
+            Self::Session(op) => op.apply(batch),
+            Self::SessionAssign(op) => op.apply(batch),
             Self::Distinct(op) => op.apply(batch),
             Self::Top(op) => op.apply(batch),
             Self::Single(op) => op.apply(batch),
@@ -156,8 +174,11 @@ impl StateOp {
 
     /// Lets the watermark close windows.
     pub(crate) fn advance(&mut self, watermark: Timestamp) -> Result<(), SqlError> {
-        if let Self::Hold(op) = self {
-            op.advance(watermark);
+        match self {
+            Self::Hold(op) => op.advance(watermark),
+            Self::Pane(op) => op.advance(watermark),
+            Self::Session(op) => return op.advance(watermark),
+            _ => {}
         }
         Ok(())
     }
@@ -166,17 +187,25 @@ impl StateOp {
     pub(crate) fn forget(&mut self, watermark: Timestamp) {
         match self {
             Self::Group(op) => op.forget(watermark),
+            Self::SessionAssign(op) => op.forget(watermark),
             Self::Distinct(op) => op.forget(watermark),
             Self::Top(op) => op.forget(watermark),
             Self::Join(op) => op.join.forget(watermark),
-            Self::Single(_) | Self::Hold(_) | Self::SetOp(_) => {}
+            Self::Pane(_)
+            | Self::Session(_)
+            | Self::Single(_)
+            | Self::Hold(_)
+            | Self::SetOp(_) => {}
         }
     }
 
     /// Says whether errors of groups end the epoch or are collected.
     pub(crate) fn divert_errors(&mut self, divert: bool) {
-        if let Self::Group(op) = self {
-            op.divert_errors(divert);
+        match self {
+            Self::Group(op) => op.divert_errors(divert),
+            Self::Pane(op) => op.divert_errors(divert),
+            Self::Session(op) => op.divert_errors(divert),
+            _ => {}
         }
     }
 
@@ -184,6 +213,8 @@ impl StateOp {
     pub(crate) fn take_errors(&mut self) -> Vec<SqlError> {
         match self {
             Self::Group(op) => op.take_errors(),
+            Self::Pane(op) => op.take_errors(),
+            Self::Session(op) => op.take_errors(),
             _ => Vec::new(),
         }
     }
