@@ -13,28 +13,28 @@ use arena_tr_types::limits::BATCH_ROWS;
 use super::live::weighted;
 use super::sorted::Rows;
 
-/// A row shown with a number (0 where none is wanted).
+/// A row shown with `N` numbers behind its columns.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shown {
+pub(crate) struct Shown<const N: usize> {
     pub(crate) addr: Addr,
     pub(crate) weight: i64,
-    pub(crate) number: i64,
+    pub(crate) numbers: [i64; N],
 }
 
 /// Changes of an epoch.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
-    list: Vec<Shown>,
+pub(crate) struct Changes<const N: usize> {
+    list: Vec<Shown<N>>,
     next: usize,
     /// Rows to be freed behind the list.
     gone: Vec<Addr>,
 }
 
-impl Changes {
+impl<const N: usize> Changes<N> {
     /// Lists a change.
-    pub(crate) fn push(&mut self, addr: Addr, weight: i64, number: i64) {
+    pub(crate) fn push(&mut self, addr: Addr, weight: i64, numbers: [i64; N]) {
         if weight != 0 {
-            self.list.push(Shown { addr, weight, number });
+            self.list.push(Shown { addr, weight, numbers });
         }
     }
 
@@ -43,8 +43,8 @@ impl Changes {
         self.gone.push(addr);
     }
 
-    /// The next rows, with their number behind them if `numbered`. After the last, buried rows are freed.
-    pub(crate) fn take(&mut self, rows: &mut Rows, numbered: bool) -> Option<Batch> {
+    /// The next rows, with the first `n_numbers` numbers behind them. After the last, buried rows are freed.
+    pub(crate) fn take(&mut self, rows: &mut Rows, n_numbers: usize) -> Option<Batch> {
         if self.next == self.list.len() {
             self.list.clear();
             self.next = 0;
@@ -57,10 +57,10 @@ impl Changes {
         let addrs: Vec<Addr> = piece.iter().map(|s| s.addr).collect();
         let weights: Vec<i64> = piece.iter().map(|s| s.weight).collect();
         let mut columns: Vec<Column> = rows.columns(&addrs).collect();
-        if numbered {
-            let numbers = piece.iter().map(|s| s.number).collect();
-            columns.push(Column::I64(Fixed::new(numbers)));
-        }
+        columns.extend((0..n_numbers).map(|n| {
+            let numbers = piece.iter().map(|s| s.numbers[n]).collect();
+            Column::I64(Fixed::new(numbers))
+        }));
         Some(weighted(columns, &weights))
     }
 }

@@ -42,6 +42,11 @@ impl Distinct {
         }
     }
 
+    /// Number of rows kept.
+    pub fn n_rows(&self) -> usize {
+        self.table.len()
+    }
+
     /// Bytes of chunks held.
     pub fn held_bytes(&self) -> usize {
         self.table.held_bytes()

@@ -26,7 +26,7 @@ pub struct Hold {
     column: usize,
     /// Microseconds per unit of the column.
     unit: i64,
-    changes: Changes,
+    changes: Changes<0>,
     live: Live,
 }
 
@@ -79,7 +79,7 @@ impl Hold {
         for addr in due {
             self.rows.remove(&mut self.root, addr);
             // A retraction without its row is a mistake above; it is not passed on.
-            self.changes.push(addr, self.rows.rows.weight(addr).max(0), 0);
+            self.changes.push(addr, self.rows.rows.weight(addr).max(0), []);
             self.changes.bury(addr);
         }
     }
@@ -96,6 +96,6 @@ impl Hold {
 
     /// The next rows let go; `None` when there are no more.
     pub fn poll(&mut self) -> Result<Option<Batch>, SqlError> {
-        Ok(self.changes.take(&mut self.rows.rows, false))
+        Ok(self.changes.take(&mut self.rows.rows, 0))
     }
 }

@@ -73,8 +73,7 @@ pub(crate) fn for_pieces<E>(
 /// A batch of these columns; weights are left out if all are 1.
 pub(crate) fn weighted(columns: Vec<Column>, weights: &[i64]) -> Batch {
     let n = weights.len();
-    let weights =
-        weights.iter().any(|&w| w != 1).then(|| Buffer::from_slice(weights));
+    let weights = weights.iter().any(|&w| w != 1).then(|| Buffer::from_slice(weights));
     Batch::new(columns, n).with_weights(weights)
 }
 

@@ -297,7 +297,11 @@ fn placed(key: &SortKey, nulls: (bool, bool), cmp: impl FnOnce() -> Ordering) ->
     match nulls {
         (true, true) => Ordering::Equal,
         (a_null, b_null) if a_null || b_null => {
-            if a_null == key.nulls_first { Ordering::Less } else { Ordering::Greater }
+            if a_null == key.nulls_first {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
         }
         _ if key.desc => cmp().reverse(),
         _ => cmp(),

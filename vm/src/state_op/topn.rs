@@ -13,9 +13,6 @@ mod keep;
 mod prefix;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 use std::ops::Range;
 
 use arena_tr_planner::physical::{self, Forget, RankFunc};
@@ -64,9 +61,9 @@ pub struct TopN {
     keys: Vec<u64>,
     /// Partitions changed in this epoch, and which part of `before` was visible of them.
     dirty: Vec<(Addr, Range<usize>)>,
-    before: Vec<Shown>,
+    before: Vec<Shown<1>>,
     polling: bool,
-    changes: Changes,
+    changes: Changes<1>,
     forgetter: Forgetter,
 }
 
@@ -99,6 +96,11 @@ impl TopN {
         }
     }
 
+    /// Number of partitions.
+    pub fn n_partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
     /// Bytes of chunks held.
     pub fn held_bytes(&self) -> usize {
         self.rows.held_bytes() + self.partitions.held_bytes()
@@ -112,21 +114,34 @@ impl TopN {
         for_pieces(batch, |piece| {
             self.live.load(piece);
             self.find_partitions(piece)?;
-            prefix::of_rows(&self.spec.order, self.rows.rows.layout.cells(), piece, &self.live, &mut self.keys);
+            prefix::of_rows(
+                &self.spec.order,
+                self.rows.rows.layout.cells(),
+                piece,
+                &self.live,
+                &mut self.keys,
+            );
             for k in 0..self.live.len() {
                 let partition = self.refs[k];
                 if self.bounded && self.refuses(partition, k, piece) {
                     continue;
                 }
                 self.touch(partition);
-                if self.bounded { self.keep(partition, k, piece)? } else { self.take(partition, k, piece)? }
+                if self.bounded {
+                    self.keep(partition, k, piece)?
+                } else {
+                    self.take(partition, k, piece)?
+                }
             }
             Ok(())
         })
     }
 
     fn find_partitions(&mut self, piece: &Batch) -> Result<(), SqlError> {
-        if self.spec.partition.is_empty() && self.refs.first().is_some() && !self.partitions.is_empty() {
+        if self.spec.partition.is_empty()
+            && self.refs.first().is_some()
+            && !self.partitions.is_empty()
+        {
             let only = self.refs[0];
             self.refs.resize(self.live.len().max(1), only);
             return Ok(());
@@ -219,7 +234,7 @@ impl TopN {
             self.compare();
             self.polling = true;
         }
-        let batch = self.changes.take(&mut self.rows.rows, self.spec.number);
+        let batch = self.changes.take(&mut self.rows.rows, usize::from(self.spec.number));
         if batch.is_none() {
             self.polling = false;
             self.epoch += 1;
@@ -242,7 +257,7 @@ impl TopN {
                 self.partitions.remove(partition);
             }
         }
-        arrived.drain(..).for_each(|s: Shown| self.changes.push(s.addr, s.weight, s.number));
+        arrived.drain(..).for_each(|s: Shown<1>| self.changes.push(s.addr, s.weight, s.numbers));
     }
 
     /// Drops partitions that no row can reach any more.
