@@ -64,8 +64,7 @@ impl SessionAssign {
         partition: &[usize],
         forget: Option<Forget>,
     ) -> Self {
-        let types: Vec<DataType> =
-            partition.iter().map(|&c| input[c].data_type.clone()).collect();
+        let types: Vec<DataType> = partition.iter().map(|&c| input[c].data_type.clone()).collect();
         // The rule speaks of rows; sessions are dropped, once their last row can no longer be reached.
         let rule = forget.map(|f| Forget { column: 0, lag: f.lag.saturating_add(gap) });
         Self {
@@ -125,7 +124,13 @@ impl SessionAssign {
     }
 
     /// Adds a row; one that was shown stays until the end of the epoch, whatever its weight.
-    fn add(&mut self, partition: Addr, columns: &[Column], i: usize, weight: i64) -> Result<(), SqlError> {
+    fn add(
+        &mut self,
+        partition: Addr,
+        columns: &[Column],
+        i: usize,
+        weight: i64,
+    ) -> Result<(), SqlError> {
         let mut root = self.state(partition, ROWS);
         let Some(addr) = self.rows.find(root, columns, i) else {
             let addr = self.rows.rows.pack(columns, i, weight)?;

@@ -91,7 +91,11 @@ pub struct SessionGroup {
 
 impl SessionGroup {
     /// An operator without sessions.
-    pub fn new(cx: &StateContext, input: &[Field], spec: &SessionAggregate) -> Result<Self, SqlError> {
+    pub fn new(
+        cx: &StateContext,
+        input: &[Field],
+        spec: &SessionAggregate,
+    ) -> Result<Self, SqlError> {
         let keys: Vec<DataType> = spec.keys.iter().map(|&c| input[c].data_type.clone()).collect();
         let plan = Arc::new(AggPlan::new(&[DataType::Int8], input, &spec.aggs, false)?);
         Ok(Self {
@@ -489,7 +493,9 @@ impl SessionGroup {
         self.spans.set_word(span, DUE, due.cast_unsigned());
         let spans = &self.spans;
         let key = timer_key(spans, span);
-        Ok(self.timers.insert(&mut self.timers_root, span, |other| key.cmp(&timer_key(spans, other)))?)
+        Ok(self
+            .timers
+            .insert(&mut self.timers_root, span, |other| key.cmp(&timer_key(spans, other)))?)
     }
 
     fn clear_timer(&mut self, span: Addr) {

@@ -108,7 +108,12 @@ impl Spans {
     }
 
     /// Adds a span that touches no other.
-    pub(super) fn insert(&mut self, root: &mut u64, start: i64, last: i64) -> Result<Addr, OutOfMemory> {
+    pub(super) fn insert(
+        &mut self,
+        root: &mut u64,
+        start: i64,
+        last: i64,
+    ) -> Result<Addr, OutOfMemory> {
         let span = self.heap.alloc_zeroed(self.words)?;
         self.set_word(span, START, start.cast_unsigned());
         self.set_word(span, LAST, last.cast_unsigned());

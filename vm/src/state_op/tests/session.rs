@@ -31,8 +31,7 @@ fn sessions(rows: &[Row], gap: i64) -> Vec<(i64, i64, Vec<Row>)> {
 
 #[test]
 fn rows_get_the_bounds_of_their_session() {
-    let types =
-        [DataType::Text, DataType::Timestamp, DataType::Numeric(None), DataType::Int4];
+    let types = [DataType::Text, DataType::Timestamp, DataType::Numeric(None), DataType::Int4];
     let mut shown = types.to_vec();
     shown.extend([DataType::Timestamp, DataType::Timestamp]);
     for gap in [0, SECOND, 3 * SECOND] {
@@ -70,9 +69,8 @@ fn assigned_sessions_are_forgotten() {
     shown.extend([DataType::Timestamp, DataType::Timestamp]);
     let mut view = View::default();
     for step in 0..60i64 {
-        let rows: Vec<Row> = (0..500)
-            .map(|i| vec![Value::Int8(i % 7), Value::Timestamp(step * 1000 + i)])
-            .collect();
+        let rows: Vec<Row> =
+            (0..500).map(|i| vec![Value::Int8(i % 7), Value::Timestamp(step * 1000 + i)]).collect();
         let batch = arena_tr_storage::batch::Batch::from_rows(&rows, &types).expect("rows");
         assign.apply(&batch).expect("memory");
         view.drain(&shown, || assign.poll());
@@ -141,8 +139,9 @@ fn result(start: i64, last: i64, rows: &[Row], gap: i64) -> Row {
         _ => sum,
     });
     let texts: std::collections::BTreeSet<String> = present(3).map(|v| v.to_string()).collect();
-    let text_or_null = |t: Option<&String>| t.map_or(Value::Null, |t| Value::Text(t.as_str().into()));
-    let floats = present(4).fold(None, |sum, v| match v {
+    let text_or_null =
+        |t: Option<&String>| t.map_or(Value::Null, |t| Value::Text(t.as_str().into()));
+    let floats = present(4).fold(None, |sum: Option<f64>, v| match v {
         Value::Float8(x) => Some(sum.unwrap_or(0.0) + x),
         _ => sum,
     });
@@ -174,8 +173,8 @@ fn changes_of_sessions() {
     for gap in [0, SECOND, 4 * SECOND] {
         for size in SIZES {
             let mut random = Random(size as u64 + 77);
-            let mut group =
-                SessionGroup::new(&context(), &fields(&input()), &spec(gap, false, 0)).expect("a plan");
+            let mut group = SessionGroup::new(&context(), &fields(&input()), &spec(gap, false, 0))
+                .expect("a plan");
             let (mut relation, mut view) = (Relation::default(), View::default());
             for _ in 0..8 {
                 let n = if size > 65 { 200 } else { size };
@@ -201,8 +200,8 @@ fn closed_sessions_come_once() {
     for (gap, lag) in [(SECOND, 0), (3 * SECOND, 2 * SECOND)] {
         for size in SIZES {
             let mut random = Random(size as u64 + 5);
-            let mut group =
-                SessionGroup::new(&context(), &fields(&input()), &spec(gap, true, lag)).expect("a plan");
+            let mut group = SessionGroup::new(&context(), &fields(&input()), &spec(gap, true, lag))
+                .expect("a plan");
             let mut relation = Relation::default();
             let mut view = View::default();
             let mut watermark = i64::MIN;

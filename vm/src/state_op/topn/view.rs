@@ -73,7 +73,12 @@ impl TopN {
     }
 
     /// Lists what `old` has more than `new` as leaving; puts what it has less into `arrived`.
-    pub(super) fn difference(&mut self, old: &[Shown<1>], new: &[Shown<1>], arrived: &mut Vec<Shown<1>>) {
+    pub(super) fn difference(
+        &mut self,
+        old: &[Shown<1>],
+        new: &[Shown<1>],
+        arrived: &mut Vec<Shown<1>>,
+    ) {
         let (mut i, mut j) = (0, 0);
         while i < old.len() || j < new.len() {
             let order = match (old.get(i), new.get(j)) {
