@@ -86,6 +86,23 @@ const FREE_TABLE_ALIASES: &[Keyword] = &[
     Keyword::GLOBAL,
 ];
 
+/// Words that PostgreSQL allows as a column's label only behind AS.
+const NO_BARE_LABELS: &[Keyword] = &[
+    Keyword::ARRAY,
+    Keyword::CREATE,
+    Keyword::FILTER,
+    Keyword::FOR,
+    Keyword::GRANT,
+    Keyword::ON,
+    Keyword::OVER,
+    Keyword::OVERLAPS,
+    Keyword::PRECISION,
+    Keyword::TO,
+    Keyword::VARYING,
+    Keyword::WITHIN,
+    Keyword::WITHOUT,
+];
+
 /// The dialect.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ArenaDialect;
@@ -193,6 +210,10 @@ impl Dialect for ArenaDialect {
         kw != Keyword::INTERVAL && sqlparser::keywords::RESERVED_FOR_IDENTIFIER.contains(&kw)
     }
 
+    fn is_column_alias(&self, kw: &Keyword, _parser: &mut Parser) -> bool {
+        !NO_BARE_LABELS.contains(kw) && !sqlparser::keywords::RESERVED_FOR_COLUMN_ALIAS.contains(kw)
+    }
+
     fn is_table_alias(&self, kw: &Keyword, _parser: &mut Parser) -> bool {
         FREE_TABLE_ALIASES.contains(kw)
             || !sqlparser::keywords::RESERVED_FOR_TABLE_ALIAS.contains(kw)
@@ -250,38 +271,7 @@ fn is_isnull(word: &Word) -> bool {
 /// The precedence of the next token where the library's answer is not PostgreSQL's.
 fn precedence(parser: &Parser) -> Option<u8> {
     match &parser.peek_token_ref().token {
-        Token::Word(w) if w.quote_style.is_some() => Some(NO_OPERATOR),
-        Token::Word(w) => match w.keyword {
-            Keyword::COLLATE => Some(COLLATE),
-            Keyword::OPERATOR => Some(OTHER),
-            // SIMILAR alone separates the arguments of substring.
-            Keyword::SIMILAR => match &parser.peek_nth_token_ref(1).token {
-                Token::Word(next) if next.keyword == Keyword::TO => None,
-                _ => Some(NO_OPERATOR),
-            },
-            // Operators of other systems; in PostgreSQL these words are names.
-            Keyword::XOR
-            | Keyword::DIV
-            | Keyword::RLIKE
-            | Keyword::REGEXP
-            | Keyword::GLOB
-            | Keyword::MATCH
-            | Keyword::MEMBER => Some(NO_OPERATOR),
-            Keyword::NOT => match &parser.peek_nth_token_ref(1).token {
-                Token::Word(next) => match next.keyword {
-                    Keyword::IN
-                    | Keyword::BETWEEN
-                    | Keyword::LIKE
-                    | Keyword::ILIKE
-                    | Keyword::SIMILAR => None,
-                    // A column constraint, or a negation that belongs to someone else.
-                    _ => Some(NO_OPERATOR),
-                },
-                _ => Some(NO_OPERATOR),
-            },
-            _ if is_isnull(w) => Some(IS),
-            _ => None,
-        },
+        Token::Word(w) => word_precedence(parser, w),
         Token::LBracket => Some(SUBSCRIPT),
         Token::Arrow
         | Token::LongArrow
@@ -322,6 +312,40 @@ fn precedence(parser: &Parser) -> Option<u8> {
         | Token::ExclamationMark
         | Token::DoubleExclamationMark
         | Token::DoubleSharp => Some(NO_OPERATOR),
+        _ => None,
+    }
+}
+
+/// The same for a word.
+fn word_precedence(parser: &Parser, word: &Word) -> Option<u8> {
+    if word.quote_style.is_some() {
+        return Some(NO_OPERATOR);
+    }
+    let next = match &parser.peek_nth_token_ref(1).token {
+        Token::Word(next) => next.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    match word.keyword {
+        Keyword::COLLATE => Some(COLLATE),
+        Keyword::OPERATOR => Some(OTHER),
+        // SIMILAR alone separates the arguments of substring.
+        Keyword::SIMILAR if next != Keyword::TO => Some(NO_OPERATOR),
+        // Operators of other systems; in PostgreSQL these words are names.
+        Keyword::XOR
+        | Keyword::DIV
+        | Keyword::RLIKE
+        | Keyword::REGEXP
+        | Keyword::GLOB
+        | Keyword::MATCH
+        | Keyword::MEMBER => Some(NO_OPERATOR),
+        Keyword::NOT => match next {
+            Keyword::IN | Keyword::BETWEEN | Keyword::LIKE | Keyword::ILIKE | Keyword::SIMILAR => {
+                None
+            }
+            // A column constraint, or a negation that belongs to someone else.
+            _ => Some(NO_OPERATOR),
+        },
+        _ if is_isnull(word) => Some(IS),
         _ => None,
     }
 }

@@ -21,10 +21,10 @@ pub const GROUPING_SETS: usize = 4096;
 /// How deep the grammar library may recurse. Above [`TREE_DEPTH`], because it recurses for things
 /// that add no height to our tree, such as parentheses.
 pub(crate) const GRAMMAR_RECURSION: usize = 3 * TREE_DEPTH;
-/// Statements whose brackets nest deeper than this are parsed on a thread with a large stack, because
-/// the grammar library's frames are large in unoptimized builds.
+/// Statements that nest deeper than this are parsed on a thread with a large stack, because the
+/// grammar library's frames take tens of kilobytes in unoptimized builds.
 pub(crate) const SMALL_STACK_DEPTH: usize = 8;
 /// The same for chains of operators, in tokens.
 pub(crate) const SMALL_STACK_CHAIN: usize = 600;
 /// The large stack: address space, of which only the touched pages cost memory.
-pub(crate) const LARGE_STACK_BYTES: usize = 192 << 20;
+pub(crate) const LARGE_STACK_BYTES: usize = 256 << 20;

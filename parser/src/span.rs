@@ -100,8 +100,7 @@ fn window(caret: usize, total: usize) -> (usize, usize) {
     if total <= EXCERPT_COLUMNS {
         return (0, total);
     }
-    let from = if caret > LEAD_COLUMNS { caret - LEAD_COLUMNS } else { 0 };
-    let from = from.min(total - EXCERPT_COLUMNS);
+    let from = caret.saturating_sub(LEAD_COLUMNS).min(total - EXCERPT_COLUMNS);
     (from, from + EXCERPT_COLUMNS)
 }
 

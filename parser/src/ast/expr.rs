@@ -16,6 +16,7 @@ pub struct Expr {
 }
 
 /// What an expression is.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     /// A constant.
@@ -103,6 +104,7 @@ pub enum LikeKind {
 }
 
 /// A constant as written.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
     /// NULL.

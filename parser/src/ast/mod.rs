@@ -61,6 +61,7 @@ pub struct Statement {
 }
 
 /// What a statement says.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum StatementKind {

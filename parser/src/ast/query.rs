@@ -189,6 +189,7 @@ pub enum SelectItem {
 
 /// One item of FROM.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a statement has few of these and moves them rarely")]
 pub enum From {
     /// A relation by name.
     Table {

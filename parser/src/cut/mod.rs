@@ -6,10 +6,11 @@
 //! Invariant: every mark is taken by the node it belongs to; one that nobody takes is an error, so
 //! nothing that was written is ever silently ignored.
 
+pub(crate) mod measure;
 pub(crate) mod tokens;
 pub(crate) mod window;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use sqlparser::keywords::Keyword;
@@ -17,7 +18,6 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::ast::TimeWindowCall;
 use crate::error::ParseError;
-use crate::limits;
 use crate::lower::Cx;
 use tokens::Source;
 
@@ -189,10 +189,16 @@ impl Cutter<'_, '_> {
 
     /// An unquoted word.
     fn word(&mut self, word: &str, factor: bool) -> Result<(), ParseError> {
+        // Tables do not inherit, so ONLY says nothing.
+        if factor && word == "ONLY" {
+            self.enter(Clause::From);
+            self.at += 1;
+            return Ok(());
+        }
         if factor && self.window(word)? {
             return Ok(());
         }
-        if matches!(self.clause(), Clause::From | Clause::On) && self.from_clause(word)? {
+        if matches!(self.clause(), Clause::From | Clause::On) && self.clause_of_from(word)? {
             return Ok(());
         }
         match word {
@@ -268,7 +274,7 @@ impl Cutter<'_, '_> {
     }
 
     /// Clauses of FROM that are known but not built: cut and marked behind the item they follow.
-    fn from_clause(&mut self, word: &str) -> Result<bool, ParseError> {
+    fn clause_of_from(&mut self, word: &str) -> Result<bool, ParseError> {
         let bracketed = self.src.is(self.at + 1, &Token::LParen);
         let cut = match word {
             "MATCH_RECOGNIZE" if bracketed => ("MATCH_RECOGNIZE", self.behind_bracket(1)),
@@ -427,67 +433,6 @@ impl Cutter<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// The measure of a statement that decides where it is parsed, and whether.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Shape {
-    /// Deepest nesting of brackets and of CASE.
-    pub(crate) depth: usize,
-    /// Most tokens without a comma between them on the way to an innermost token.
-    pub(crate) chain: usize,
-}
-
-/// Measures a statement, and refuses one that no limit allows or whose brackets do not match.
-pub(crate) fn measure(src: &Source<'_>, from: usize, to: usize) -> Result<Shape, ParseError> {
-    let bytes = src.end(to.saturating_sub(1)).saturating_sub(src.start(from));
-    if bytes > limits::STATEMENT_BYTES {
-        let message = format!("statement is longer than {} bytes", limits::STATEMENT_BYTES);
-        return Err(ParseError::limit(src.span(from), message));
-    }
-    let mut shape = Shape::default();
-    let chain = Cell::new(0usize);
-    let mut open: Vec<usize> = Vec::new();
-    let mut cases = 0usize;
-    for at in from..to {
-        chain.set(chain.get() + 1);
-        match src.token(at) {
-            Some(Token::LParen | Token::LBracket | Token::LBrace) => {
-                if src.partner(at).is_none_or(|p| p >= to) {
-                    return Err(unclosed(src, at));
-                }
-                open.push(chain.get());
-            }
-            Some(Token::RParen | Token::RBracket | Token::RBrace) => {
-                if src.partner(at).is_none_or(|p| p < from) {
-                    let message = format!("unmatched {} ", found(src, at, to));
-                    return Err(ParseError::syntax(src.span(at), message.trim_end()));
-                }
-                chain.set(open.pop().unwrap_or(0));
-            }
-            Some(Token::Comma) => chain.set(open.last().copied().unwrap_or(0)),
-            Some(Token::Word(w)) if w.keyword == Keyword::CASE => cases += 1,
-            Some(Token::Word(w)) if w.keyword == Keyword::END => cases = cases.saturating_sub(1),
-            _ => {}
-        }
-        shape.depth = shape.depth.max(open.len() + cases);
-        shape.chain = shape.chain.max(chain.get());
-        if open.len() > limits::TREE_DEPTH {
-            let message = format!("brackets are nested more than {} deep", limits::TREE_DEPTH);
-            return Err(ParseError::limit(src.span(at), message));
-        }
-        if shape.chain > limits::CHAIN_TOKENS {
-            return Err(ParseError::limit(src.span(at), "expression is too long")
-                .with_hint("A long list of alternatives reads better as IN (...)."));
-        }
-    }
-    Ok(shape)
-}
-
-/// A bracket that is never closed.
-fn unclosed(src: &Source<'_>, at: usize) -> ParseError {
-    let bracket = src.token(at).map(ToString::to_string).unwrap_or_default();
-    ParseError::syntax(src.span(at), format!("\"{bracket}\" is never closed"))
 }
 
 /// What stands at a token, for messages: `"word"` or `end of input`.

@@ -17,9 +17,10 @@ impl Lower<'_, '_> {
     /// An expression.
     pub(super) fn expr(&self, expr: lib::Expr) -> Result<Expr, ParseError> {
         let lowered = match expr {
-            lib::Expr::Identifier(ident) => self.identifier(ident),
+            lib::Expr::Identifier(ident) => self.identifier(ident)?,
             lib::Expr::CompoundIdentifier(parts) => {
                 let parts: Vec<_> = parts.into_iter().map(|p| self.ident(p)).collect();
+                parts.first().map_or(Ok(()), |first| self.not_reserved(first))?;
                 let span = parts.iter().fold(parts_start(&parts), |s, p| s.to(p.span));
                 Expr { kind: ExprKind::Column(parts), span }
             }
@@ -197,12 +198,14 @@ impl Lower<'_, '_> {
     }
 
     /// A bare word: a column, or DEFAULT.
-    fn identifier(&self, ident: lib::Ident) -> Expr {
+    fn identifier(&self, ident: lib::Ident) -> Result<Expr, ParseError> {
         let ident = self.ident(ident);
         let span = ident.span;
-        let default = !ident.quoted && ident.name == "default";
-        let kind = if default { ExprKind::Default } else { ExprKind::Column(vec![ident]) };
-        Expr { kind, span }
+        if !ident.quoted && ident.name == "default" {
+            return Ok(Expr { kind: ExprKind::Default, span });
+        }
+        self.not_reserved(&ident)?;
+        Ok(Expr { kind: ExprKind::Column(vec![ident]), span })
     }
 
     /// Parentheses: they add no node, only width.

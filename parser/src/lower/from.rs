@@ -13,7 +13,7 @@ use crate::span::Span;
 
 impl Lower<'_, '_> {
     /// The items of FROM.
-    pub(super) fn from_items(
+    pub(super) fn items_of_from(
         &self,
         items: Vec<lib::TableWithJoins>,
     ) -> Result<Vec<From>, ParseError> {
@@ -191,6 +191,7 @@ impl Lower<'_, '_> {
             return self.function_item(call, lateral, with_ordinality, alias);
         }
         let name = self.object_name(name)?;
+        name.parts.first().map_or(Ok(()), |first| self.not_reserved(first))?;
         let window = self.cuts.take_window(name.span.start as usize);
         let start = name.span;
         let unsupported = self.marked(start.end as usize);
@@ -266,6 +267,7 @@ impl Lower<'_, '_> {
             return Ok((None, end));
         };
         let name = self.ident(alias.name);
+        self.not_reserved(&name)?;
         let mut end = name.span.end as usize;
         let mut columns = Vec::with_capacity(alias.columns.len());
         for column in alias.columns {

@@ -43,7 +43,7 @@ impl Lower<'_, '_> {
         if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(bad());
         }
-        if digits.len() % 2 != 0 {
+        if !digits.len().is_multiple_of(2) {
             return Ok(ExprKind::Unsupported("a bit string".to_owned()));
         }
         let bytes = (0..digits.len())

@@ -21,15 +21,75 @@ use std::cell::Cell;
 
 use sqlparser::ast as lib;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::ast::{Expr, From, Ident, ObjectName, OrderBy, Query, SelectItem};
+use crate::ast::{Cte, Expr, From, Ident, ObjectName, OrderBy, Query, SelectItem};
 use crate::cut::tokens::{Source, byte_of};
-use crate::cut::{self, Clause, Cuts, Mark, found};
+use crate::cut::{self, Clause, Cuts, Fragment, Mark, found};
 use crate::dialect::ArenaDialect;
 use crate::error::ParseError;
 use crate::limits;
 use crate::span::Span;
+
+/// Words that cannot be names unless quoted, as in PostgreSQL.
+pub(crate) const RESERVED: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "column",
+    "constraint",
+    "create",
+    "default",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "from",
+    "grant",
+    "group",
+    "having",
+    "in",
+    "intersect",
+    "into",
+    "lateral",
+    "limit",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "primary",
+    "references",
+    "returning",
+    "select",
+    "some",
+    "table",
+    "then",
+    "to",
+    "true",
+    "union",
+    "unique",
+    "using",
+    "when",
+    "where",
+    "window",
+    "with",
+];
 
 /// What all fragments of one statement share: its tokens and its budget.
 pub(crate) struct Cx<'a> {
@@ -89,6 +149,24 @@ pub(crate) fn query(cx: &Cx<'_>, from: usize, to: usize) -> Result<Query, ParseE
     whole(cx, from, to, Clause::Other, |p| p.parse_query(), |lower, query| lower.query(*query))
 }
 
+/// WITH and its tables, up to where the statement they belong to starts; where RECURSIVE stands.
+pub(crate) fn ctes(
+    cx: &Cx<'_>,
+    from: usize,
+    to: usize,
+) -> Result<(Vec<Cte>, Option<Span>), ParseError> {
+    let mut fragment = cut::prepare(cx, from, to, Clause::Other)?;
+    // The library reads WITH only before a query: it is given one.
+    let span = cx.src.tokens[to - 1].span;
+    fragment.tokens.extend(
+        [Token::make_keyword("SELECT"), Token::make_keyword("NULL")]
+            .map(|token| TokenWithSpan { token, span }),
+    );
+    let query =
+        run(cx, fragment, (from, to), |p| p.parse_query(), |lower, query| lower.query(*query))?.0;
+    Ok((query.ctes, query.recursive))
+}
+
 /// One expression.
 pub(crate) fn expr(cx: &Cx<'_>, from: usize, to: usize) -> Result<Expr, ParseError> {
     whole(cx, from, to, Clause::Other, |p| p.parse_expr(), |lower, expr| lower.expr(expr))
@@ -123,7 +201,7 @@ pub(crate) fn select_items(
 pub(crate) fn from_items(cx: &Cx<'_>, from: usize, to: usize) -> Result<Vec<From>, ParseError> {
     let list =
         |parser: &mut Parser<'_>| parser.parse_comma_separated(Parser::parse_table_and_joins);
-    whole(cx, from, to, Clause::From, list, |lower, items| lower.from_items(items))
+    whole(cx, from, to, Clause::From, list, |lower, items| lower.items_of_from(items))
 }
 
 /// Parses tokens that must be used up.
@@ -149,6 +227,17 @@ fn parse<T, R>(
     lowering: impl FnOnce(&Lower<'_, '_>, T) -> Result<R, ParseError>,
 ) -> Result<(R, usize), ParseError> {
     let fragment = cut::prepare(cx, from, to, base)?;
+    run(cx, fragment, (from, to), grammar, lowering)
+}
+
+/// Parses a prepared fragment and lowers what the library built.
+fn run<T, R>(
+    cx: &Cx<'_>,
+    fragment: Fragment,
+    (from, to): (usize, usize),
+    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    lowering: impl FnOnce(&Lower<'_, '_>, T) -> Result<R, ParseError>,
+) -> Result<(R, usize), ParseError> {
     let dialect = ArenaDialect;
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(limits::GRAMMAR_RECURSION)
@@ -202,11 +291,16 @@ fn translate(src: &Source<'_>, from: usize, to: usize, error: &ParserError) -> P
         Some((head, place)) => (head, place_of(src, place)),
         None => (message.as_str(), None),
     };
-    let at = at.unwrap_or(to);
-    let expected = message
+    let mut at = at.unwrap_or(to);
+    let mut expected = message
         .strip_prefix("Expected: ")
         .and_then(|m| m.split_once(", found: "))
         .map(|(expected, _)| expected);
+    if message.starts_with("Expected an expression, found: ") {
+        // Reported one token too late.
+        at = at.saturating_sub(1).max(from);
+        expected = Some("an expression");
+    }
     let text = match expected {
         Some(expected) => format!("{}, expected {expected}", near(src, at, to)),
         None if message == "dummy" => near(src, at, to),
@@ -274,6 +368,15 @@ impl Lower<'_, '_> {
         let quoted = ident.quote_style.is_some();
         let name = if quoted { ident.value } else { ident.value.to_ascii_lowercase() };
         Ident { name, quoted, span }
+    }
+
+    /// Refuses a reserved word as a name: the library takes some.
+    fn not_reserved(&self, ident: &Ident) -> Result<(), ParseError> {
+        if ident.quoted || !RESERVED.contains(&ident.name.as_str()) {
+            return Ok(());
+        }
+        let at = self.src.index_at(ident.span.start as usize);
+        Err(unexpected(self.src, at, self.src.len()))
     }
 
     /// A possibly qualified name.

@@ -244,7 +244,7 @@ impl Lower<'_, '_> {
             Some(lib::Distinct::On(exprs)) => Some(Distinct::On(self.exprs(exprs)?)),
         };
         let items = self.select_items(select.projection)?;
-        let from = self.from_items(select.from)?;
+        let from = self.items_of_from(select.from)?;
         let selection = select.selection.map(|e| self.expr(e)).transpose()?;
         let group_by = self.group_by(select.group_by)?;
         let having = select.having.map(|e| self.expr(e)).transpose()?;

@@ -7,68 +7,8 @@ use sqlparser::tokenizer::{Token, Word};
 use crate::ast::{Emit, Expr, Ident, Literal, ObjectName, Query, TypeName, WithOption};
 use crate::cut::tokens::Source;
 use crate::error::ParseError;
-use crate::lower::{self, Cx, near, object_name_of, types};
+use crate::lower::{self, Cx, RESERVED, near, object_name_of, types};
 use crate::span::Span;
-
-/// Words that cannot be names unless quoted, as in PostgreSQL.
-const RESERVED: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "both",
-    "case",
-    "cast",
-    "check",
-    "column",
-    "constraint",
-    "create",
-    "default",
-    "desc",
-    "distinct",
-    "do",
-    "else",
-    "end",
-    "except",
-    "false",
-    "fetch",
-    "for",
-    "foreign",
-    "from",
-    "grant",
-    "group",
-    "having",
-    "in",
-    "intersect",
-    "into",
-    "lateral",
-    "limit",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
-    "primary",
-    "references",
-    "returning",
-    "select",
-    "some",
-    "table",
-    "then",
-    "to",
-    "true",
-    "union",
-    "unique",
-    "using",
-    "when",
-    "where",
-    "window",
-    "with",
-];
 
 /// A place in a statement.
 pub(crate) struct Cursor<'c, 'a> {

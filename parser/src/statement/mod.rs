@@ -17,11 +17,11 @@ mod view;
 use sqlparser::tokenizer::Token;
 
 use crate::ast::{Statement, StatementKind};
+use crate::cut::measure::{Shape, measure};
 use crate::cut::tokens::Source;
-use crate::cut::{self, Shape};
 use crate::error::ParseError;
 use crate::limits;
-use crate::lower::{Cx, near};
+use crate::lower::{self, Cx, near};
 use crate::span::Span;
 use cursor::Cursor;
 
@@ -79,7 +79,7 @@ fn ranges(src: &Source<'_>) -> Vec<(usize, usize)> {
 
 /// One statement: on this thread's stack if it is shallow, else on a large one.
 fn statement(src: &Source<'_>, from: usize, to: usize) -> Result<Statement, ParseError> {
-    let Shape { depth, chain } = cut::measure(src, from, to)?;
+    let Shape { depth, chain } = measure(src, from, to)?;
     if depth <= limits::SMALL_STACK_DEPTH && chain <= limits::SMALL_STACK_CHAIN {
         return Cursor::new(&Cx::new(src), from, to).statement();
     }
@@ -236,8 +236,34 @@ impl Cursor<'_, '_> {
 
     /// A query as a statement, with its EMIT clause.
     fn query_statement(&mut self) -> Result<StatementKind, ParseError> {
+        let change = self.find(|src, at| {
+            ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|w| src.is_word(at, w))
+                && src.is(at.saturating_sub(1), &Token::RParen)
+        });
+        if self.is("WITH") && change < self.to {
+            return self.change_with(change);
+        }
         let query = self.query_to(self.to)?;
         Ok(StatementKind::Query(Box::new(query)))
+    }
+
+    /// WITH before a change: its tables move into the INSERT's query.
+    fn change_with(&mut self, change: usize) -> Result<StatementKind, ParseError> {
+        if !self.src.is_word(change, "INSERT") {
+            let head = self.src.word(change).unwrap_or_default().to_ascii_uppercase();
+            return Ok(StatementKind::Unsupported { what: format!("WITH before {head}") });
+        }
+        let (mut ctes, recursive) = lower::ctes(self.cx, self.at, change)?;
+        self.at = change;
+        let mut kind = self.insert()?;
+        if let StatementKind::Insert(insert) = &mut kind
+            && let Some(source) = &mut insert.source
+        {
+            ctes.append(&mut source.ctes);
+            source.ctes = ctes;
+            source.recursive = source.recursive.or(recursive);
+        }
+        Ok(kind)
     }
 
     /// CREATE something.

@@ -2,5 +2,7 @@
 
 mod corpus;
 mod limits;
+mod places;
 mod round_trip;
 pub(crate) mod support;
+mod trees;
