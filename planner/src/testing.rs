@@ -167,10 +167,6 @@ pub(crate) fn big(n: i64) -> Expr {
     Expr::literal(Value::Int8(n), DataType::Int8)
 }
 
-pub(crate) fn text(s: &str) -> Expr {
-    Expr::literal(Value::text(s), DataType::Text)
-}
-
 pub(crate) fn null() -> Expr {
     Expr::literal(Value::Null, DataType::Int8)
 }

@@ -79,16 +79,22 @@ pub fn explain(plan: &PhysicalPlan) -> String {
     out
 }
 
-/// Remarks on operators whose state nothing bounds.
-pub fn notices(plan: &PhysicalPlan, spans: &[Option<Span>]) -> Vec<Notice> {
+/// Remarks on operators whose state nothing bounds. `times` has the event-time column of each program input.
+pub fn notices(
+    plan: &PhysicalPlan,
+    spans: &[Option<Span>],
+    times: &[Option<String>],
+) -> Vec<Notice> {
     let mut notices: Vec<Notice> = Vec::new();
-    for state in states(plan) {
+    let mut last = None;
+    for state in states_with(plan, times) {
         let Growth::Rows(formula) = &state.growth else { continue };
-        let operator = operator(plan, state.node);
         // The two sides of one join are one remark.
-        if notices.iter().any(|n| n.operator == operator) {
+        if last.replace(state.node) == Some(state.node) {
             continue;
         }
+        let whole = operator(plan, state.node);
+        let operator = whole.split(" -> [").next().unwrap_or(&whole).to_string();
         notices.push(Notice {
             message: format!("the state of this view is not bounded: {operator} keeps {formula}"),
             hint: state.fix,
@@ -101,10 +107,14 @@ pub fn notices(plan: &PhysicalPlan, spans: &[Option<Span>]) -> Vec<Notice> {
 
 /// The states of a plan's operators, inputs first.
 pub fn states(plan: &PhysicalPlan) -> Vec<StateSize> {
+    states_with(plan, &[])
+}
+
+fn states_with(plan: &PhysicalPlan, times: &[Option<String>]) -> Vec<StateSize> {
     let contents = contents(plan);
     let mut states = Vec::new();
     for (i, node) in plan.nodes.iter().enumerate() {
-        let sizer = Sizer { plan, node, contents: &contents };
+        let sizer = Sizer { plan, node, contents: &contents, times };
         for (part, growth) in sizer.state() {
             let unbounded = matches!(growth, Growth::Rows(_));
             let fix = unbounded.then(|| sizer.fix());
@@ -161,6 +171,7 @@ struct Sizer<'a> {
     plan: &'a PhysicalPlan,
     node: &'a Node,
     contents: &'a [Growth],
+    times: &'a [Option<String>],
 }
 
 impl Sizer<'_> {
@@ -255,31 +266,47 @@ impl Sizer<'_> {
         }
     }
 
-    /// The column of an input that the watermark bounds most tightly, as `relation.column` if it is one.
-    fn bound_column(&self, i: usize) -> Option<String> {
+    /// A time column of an input, as `relation.column`: the one that the watermark bounds most tightly, or, if
+    /// the query does not use one, that of the only source behind it.
+    fn time_column(&self, i: usize) -> Option<String> {
         let bounds = self.input(i).frontier.bounded.iter();
-        let bound = bounds.min_by_key(|b| (b.lag, b.column))?;
-        Some(origin(self.plan, self.node.inputs[i], bound.column))
+        if let Some(bound) = bounds.min_by_key(|b| (b.lag, b.column)) {
+            return Some(origin(self.plan, self.node.inputs[i], bound.column));
+        }
+        let mut sources = Vec::new();
+        sources_of(self.plan, self.node.inputs[i], &mut sources);
+        match sources.as_slice() {
+            [only] => {
+                let column = self.times.get(*only)?.as_ref()?;
+                Some(format!("{}.{column}", self.plan.inputs[*only].name))
+            }
+            _ => None,
+        }
     }
 
     fn join_fix(&self) -> String {
-        match (self.bound_column(0), self.bound_column(1)) {
+        let changes = |i: usize| !self.input(i).append_only;
+        match (self.time_column(0), self.time_column(1)) {
             (Some(left), Some(right)) => format!(
-                "bound the join by time, such as AND {right} BETWEEN {left} - INTERVAL '1 hour' AND {left} + INTERVAL '1 hour'"
+                "bound the join by time, such as AND {right} BETWEEN {left} - INTERVAL '1 hour' \
+                 AND {left} + INTERVAL '1 hour'"
             ),
-            (left, right) => {
-                let retracts = |i: usize| !self.input(i).append_only;
-                match (left, right) {
-                    (Some(_), None) if retracts(1) => {
-                        "aggregate the left side before the join: its rows are kept because the right side may change".into()
-                    }
-                    (None, Some(_)) if retracts(0) => {
-                        "aggregate the right side before the join: its rows are kept because the left side may change".into()
-                    }
-                    _ => "declare a WATERMARK on both inputs, keep their time columns, and bound the join by time".into(),
-                }
+            _ if changes(0) || changes(1) => {
+                "aggregate the stream before the join: its rows are kept because the other side may \
+                 change at any time"
+                    .into()
             }
+            _ => "declare a WATERMARK on both sources and bound the join by time".into(),
         }
+    }
+}
+
+/// The program inputs below a node, each once.
+fn sources_of(plan: &PhysicalPlan, id: NodeId, out: &mut Vec<usize>) {
+    let node = &plan.nodes[id.0 as usize];
+    match node.op {
+        Op::Input { index } if !out.contains(&index) => out.push(index),
+        _ => node.inputs.iter().for_each(|id| sources_of(plan, *id, out)),
     }
 }
 

@@ -35,6 +35,7 @@ impl PartialEq for Expr {
 }
 
 /// What an expression computes.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     /// A column of the input, by position.

@@ -28,6 +28,7 @@ pub struct Plan {
 }
 
 /// The operators.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     /// Reads a relation; `columns` are the relation's column positions kept, in output order.
@@ -117,6 +118,7 @@ pub enum RankFunc {
 }
 
 /// A time window; all lengths in microseconds, months are refused.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum TimeWindow {
     /// `[k*size + offset, (k+1)*size + offset)`.

@@ -77,7 +77,8 @@ pub struct Node {
     pub frontier: Frontier,
 }
 
-/// What an operator may forget when the watermark moves.
+/// What an operator may forget when the watermark moves. It forgets after it has taken in all that its inputs
+/// emitted in the same step, the rows of windows that the step closed included.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frontier {
     /// Output columns that carry event time, each with a lag in microseconds: once the program's watermark is
@@ -91,11 +92,13 @@ pub struct Frontier {
 pub struct TimeBound {
     /// The column.
     pub column: usize,
-    /// No more changes for values `< watermark - lag`.
+    /// No more changes for values `< watermark - lag`; -1 for window ends, which are final when reached.
+    /// Subtract saturating: the watermark may be the least or the greatest time.
     pub lag: i64,
 }
 
 /// The operators.
+#[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// The delta of `PhysicalPlan::inputs[index]`.
@@ -108,7 +111,8 @@ pub enum Op {
     Project { exprs: Vec<Expr> },
     /// Appends window_start and window_end; `Session` is an operator of its own.
     WindowAssign { time: usize, window: TimeWindow },
-    /// Appends the bounds of each row's session; stateful, retracts when sessions merge or split.
+    /// Appends the bounds of each row's session; stateful, retracts when sessions merge or split. `forget` is
+    /// about whole sessions: one goes once its end (last row plus gap) is below the watermark minus the lag.
     SessionAssign { time: usize, gap: i64, partition: Vec<usize>, forget: Option<Forget> },
     /// Grouping by columns. Output: keys, then aggregates.
     Aggregate(Aggregate),

@@ -155,7 +155,9 @@ fn outer_joins_keep_what_they_must() {
         plan(JoinKind::Full, &|b| eq(b.col("l.seller"), big(3))),
         plan(JoinKind::Anti, &|b| eq(b.col("l.seller"), big(3))),
     ];
-    expect(&text.join(""), r#"
+    expect(
+        &text.join(""),
+        r#"
         Project seller, price
           Left Join on id = auction AND category = 10
             Filter seller = 3
@@ -186,7 +188,8 @@ fn outer_joins_keep_what_they_must() {
               Scan auction: id, seller, category
             Filter price > 1
               Scan bid: auction, price
-    "#);
+    "#,
+    );
 }
 
 #[test]

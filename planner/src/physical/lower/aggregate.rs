@@ -90,20 +90,21 @@ impl Lowering<'_> {
         aggs: &[AggCall],
     ) -> (NodeId, Vec<usize>, Vec<Agg>) {
         let n = wanted.len();
+        let names = self.node(node).schema.clone();
         let mut calls = Vec::with_capacity(aggs.len());
         for call in aggs {
-            let args = call.args.iter().map(|e| wanted.add(e.clone(), "arg")).collect();
-            let filter = call.filter.as_ref().map(|e| wanted.add(e.clone(), "filter"));
-            let key = |k: &logical::expr::SortKeyExpr| (k.expr.clone(), k.desc, k.nulls_first);
-            let keys: Vec<_> = call.order.iter().map(key).collect();
-            let order = keys
-                .into_iter()
-                .map(|(e, desc, nulls_first)| SortKey {
-                    column: wanted.add(e, "order"),
-                    desc,
-                    nulls_first,
-                })
-                .collect();
+            // A plain column keeps its name; what is computed is named by its use.
+            let mut want = |e: &Expr, used: &str| {
+                let name = e.as_column().map_or(used, |c| &names.fields[c].name);
+                wanted.add(e.clone(), name)
+            };
+            let args = call.args.iter().map(|e| want(e, "arg")).collect();
+            let filter = call.filter.as_ref().map(|e| want(e, "filter"));
+            let mut order = Vec::with_capacity(call.order.len());
+            for key in &call.order {
+                let column = want(&key.expr, "order");
+                order.push(SortKey { column, desc: key.desc, nulls_first: key.nulls_first });
+            }
             // DISTINCT changes nothing where a value counts once anyway.
             let once = matches!(
                 call.func,

@@ -7,6 +7,7 @@ use arena_tr_types::{Field, Schema};
 
 use super::flow::{Flow, Wanted};
 use super::{Emit, Lowered, Lowering, Mode, OutputFacts};
+use crate::catalog::Relation;
 use crate::delta::bounded;
 use crate::error::PlanError;
 use crate::logical::{self, Plan, SortKey};
@@ -97,7 +98,12 @@ impl Lowering<'_> {
             presentation: self.presentation,
         };
         if standing {
-            self.notices.extend(bounded::notices(&plan, &self.spans));
+            let time = |r: &&Relation| {
+                let column = r.watermark?.column;
+                Some(r.schema.fields.get(column)?.name.to_string())
+            };
+            let times: Vec<Option<String>> = self.relations.iter().map(time).collect();
+            self.notices.extend(bounded::notices(&plan, &self.spans, &times));
         }
         Ok(Lowered { plan, notices: self.notices, output })
     }

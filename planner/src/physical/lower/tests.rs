@@ -141,7 +141,9 @@ fn sessions_group_by_exactly_their_partition() {
     let by = |keys: &[&str]| group(session(scan("bid"), "bidder", 2), keys, vec![("n", count())]);
     let table = group(session(scan("t"), "a", 2), &["a", "window_start"], vec![("n", count())]);
     let plans = [by(&["bidder", "window_start", "window_end"]), by(&["window_end"]), table];
-    expect(&physical_of(plans), r#"
+    expect(
+        &physical_of(plans),
+        r#"
         SessionAggregate Session ts gap 2s by [bidder] [bidder, window_start, window_end, count(*)] | retracts | final window_end < w | state: sessions until closed
           Input bid [bidder, ts] | append-only | final ts < w
         Aggregate by [window_end] count(*) | retracts | final window_end < w | state: groups with undo until window_end < w
@@ -150,7 +152,8 @@ fn sessions_group_by_exactly_their_partition() {
         Aggregate by [a, window_start] count(*) | retracts | state: groups with undo
           SessionAssign Session ts gap 2s by [a] | retracts | state: rows of sessions
             Input t [a, ts] | retracts
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -383,14 +386,17 @@ fn ad_hoc_plans_forget_nothing_and_read_tables_as_they_are() {
     let tops = group(t.clone(), &["a"], vec![("top", agg(AggFunc::Max, vec![col(&t, "b")]))]);
     let over_groups =
         group(tops.clone(), &[], vec![("top", agg(AggFunc::Max, vec![col(&tops, "top")]))]);
-    expect(&(physical(&ad_hoc(counts)) + &physical(&ad_hoc(over_groups))), r#"
+    expect(
+        &(physical(&ad_hoc(counts)) + &physical(&ad_hoc(over_groups))),
+        r#"
         Aggregate by [window_start] count(*) | append-only | state: groups
           WindowAssign Tumble ts size 10s | append-only
             Input bid [ts] | append-only
         Aggregate by [] max(top) | append-only | state: groups
           Aggregate by [a] max(b) | append-only | state: groups
             Input t [a, b] | append-only
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -408,7 +414,9 @@ fn windows_close_in_their_aggregates_where_they_can() {
         group(session(scan("bid"), "bidder", 2), &["bidder", "window_end"], vec![("n", count())]);
     let per_window = group(counts(&keys), &["window_end"], vec![("groups", count())]);
     let plans = [plain, pick(q5, &["window_start", "auction", "num"]), sessions, per_window];
-    expect(&final_of(plans), r#"
+    expect(
+        &final_of(plans),
+        r#"
         Project auction, num | append-only
           PaneAggregate on close Hop ts slide 2s size 10s [window_start, window_end, auction, count(*)] | append-only | final window_start <= w - 10s, window_end <= w | state: panes until closed
             Input bid [auction, ts] | append-only | final ts < w
@@ -421,7 +429,8 @@ fn windows_close_in_their_aggregates_where_they_can() {
         Aggregate by [window_end] count(*) | append-only | final window_end <= w | state: groups until window_end <= w
           PaneAggregate on close Hop ts slide 2s size 10s [window_start, window_end, auction] | append-only | final window_start <= w - 10s, window_end <= w | state: panes until closed
             Input bid [auction, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -436,7 +445,9 @@ fn rows_wait_for_their_window_where_aggregates_cannot() {
     let raw = pick(scan("bid"), &["auction", "ts"]);
     let lowered = final_view(pick(q7.clone(), &["auction", "price"])).unwrap();
     assert!(lowered.output.append_only);
-    expect(&final_of([pick(q7, &["auction", "price"]), raw]), r#"
+    expect(
+        &final_of([pick(q7, &["auction", "price"]), raw]),
+        r#"
         Project auction, price | append-only
           HoldUntilClose final_at | append-only | final final_at <= w | state: rows until final_at closes
             Project auction, price, window_start, window_start + INTERVAL '00:00:10' AS final_at | retracts | final window_start <= w - 10s, final_at <= w
@@ -449,7 +460,8 @@ fn rows_wait_for_their_window_where_aggregates_cannot() {
           HoldUntilClose final_at | append-only | final final_at <= w | state: rows until final_at closes
             Project auction, ts, ts + INTERVAL '00:00:00.000001' AS final_at | append-only | final ts < w, final_at <= w
               Input bid [auction, ts] | append-only | final ts < w
-    "#);
+    "#,
+    );
 }
 
 #[test]
@@ -509,7 +521,9 @@ fn states_and_their_fixes() {
         group(scan("t"), &["a"], vec![("top", agg(AggFunc::Max, vec![col(&scan("t"), "b")]))]);
     let text: String =
         [free, counts, keyed, listed, numbered, table].into_iter().map(lines).collect();
-    expect(&text, r#"
+    expect(
+        &text,
+        r#"
         Inner Join on id = auction -> [id, ts#1, ts#3] (left): unbounded: every row of auction
           fix: bound the join by time, such as AND bid.ts BETWEEN auction.ts - INTERVAL '1 hour' AND auction.ts + INTERVAL '1 hour'
         Inner Join on id = auction -> [id, ts#1, ts#3] (right): unbounded: every row of bid
@@ -521,7 +535,8 @@ fn states_and_their_fixes() {
         Over by [auction] order [price DESC] row_number(): unbounded: every row of bid
           fix: partition by the bounds of a time window (TUMBLE, HOP) over a source with a WATERMARK
         Aggregate by [a] max(b): bounded by its tables: the rows of t
-    "#);
+    "#,
+    );
 }
 
 #[test]
