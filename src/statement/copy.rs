@@ -201,6 +201,17 @@ fn file_options(
             .with_hint("formats: csv, json, parquet"));
         }
     };
+    let is_csv = encode.map_or_else(|| names_csv(path), |encode| encode == "csv");
+    if is_csv {
+        // A file of COPY has no header unless the statement says so.
+        out.entry("header".to_owned()).or_insert_with(|| "false".to_owned());
+    }
     Ok((out, encode.map(str::to_owned)))
+}
+
+/// Whether the path's ending says CSV.
+fn names_csv(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    lower.strip_suffix(".gz").unwrap_or(&lower).ends_with(".csv")
 }
 

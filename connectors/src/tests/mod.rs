@@ -1,0 +1,7 @@
+//! Tests of connectors through their traits, with files in a directory of their own.
+
+mod csv;
+mod generators;
+mod json;
+mod sinks;
+mod support;
