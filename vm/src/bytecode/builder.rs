@@ -273,8 +273,22 @@ impl Builder {
         self.program.pipelines.push(Pipeline { driver: open.driver, insts: open.insts });
     }
 
+    /// Numbers operand lists in the order of the instructions that use them, as the assembler does.
+    fn number_lists(&mut self) {
+        let mut lists = std::mem::take(&mut self.program.lists);
+        for inst in self.program.pipelines.iter_mut().flat_map(|p| &mut p.insts) {
+            if inst.op.info().operands.iter().any(|o| o.slot == Slot::List) {
+                let list =
+                    lists.get_mut(inst.list as usize).map(std::mem::take).unwrap_or_default();
+                self.program.lists.push(list);
+                inst.list = (self.program.lists.len() - 1) as u32;
+            }
+        }
+    }
+
     /// The program, verified.
-    pub fn finish(self) -> Result<Program, SqlError> {
+    pub fn finish(mut self) -> Result<Program, SqlError> {
+        self.number_lists();
         if self.overflow {
             return Err(SqlError::new(
                 SqlState::STATEMENT_TOO_COMPLEX,

@@ -37,9 +37,6 @@ mod text_plan;
 pub mod verify;
 mod verify_state;
 
-#[cfg(test)]
-mod tests;
-
 pub use asm::AsmError;
 pub use inst::{ConstId, FuncId, Inst, QueueId, Reg, Sel, Slot, StateId, Val, ValuesId};
 pub use opcode::opcode_page;

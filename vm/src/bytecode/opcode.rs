@@ -110,7 +110,7 @@ impl StateKind {
 pub fn opcode_page() -> String {
     let mut page = String::from(
         "# Opcodes\n\n\
-         Generated from the opcode table (`vm/src/bytecode/table.rs`); a test keeps this page equal to it.\n\
+         Generated from the opcode table (`vm/src/bytecode/table.rs`).\n\
          An opcode is named `family.type`. Operands: `d` is the register or selection defined, `r` a register,\n\
          `x` a register or constant, `c` a constant, `s` a selection, `@s` the selection worked under, `g` a\n\
          state, `q` a queue, `f` a function, `#` a column, `[..]` a list.\n\n\

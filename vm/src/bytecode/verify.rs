@@ -12,7 +12,8 @@
 //!   result they declare, columns those of the driver, the queue, the state or the output.
 //! - *Definition before use*: a register or selection is read only after it was defined in this pipeline.
 //! - *Row spaces*: behind an expansion only registers defined behind it are read, except by `take`, which
-//!   reads those of the rows before the (last) expansion.
+//!   reads those of the rows before the (last) expansion; what it reads is not written again, because the
+//!   next turn of the expansion reads it too.
 //! - *Selection discipline*: a register defined under a selection is read only under that selection or one
 //!   that is part of it. (Rows that were not selected hold anything.)
 //! - *Errors before effects*: what can fail for a row stands before the first state write and before
@@ -195,6 +196,8 @@ struct Verifier<'a> {
     upserted: Option<(StateId, usize)>,
     /// The join whose pairs wait for `join.match`.
     pairs: Option<StateId>,
+    /// Registers that were taken from behind an expansion: a later turn takes them again.
+    taken: Vec<bool>,
 }
 
 impl<'a> Verifier<'a> {
@@ -216,6 +219,7 @@ impl<'a> Verifier<'a> {
             effects: false,
             upserted: None,
             pairs: None,
+            taken: vec![false; program.registers.len()],
         })
     }
 
@@ -230,6 +234,9 @@ impl<'a> Verifier<'a> {
         }
         self.effect(inst, info, under)?;
         for operand in info.operands {
+            if operand.kind == Kind::OuterReg {
+                self.taken[inst.get(operand.slot) as usize] = true;
+            }
             self.define(inst, info, operand.kind, inst.get(operand.slot), under)?;
         }
         Ok(())
@@ -500,6 +507,8 @@ impl<'a> Verifier<'a> {
                 let ty = ty.ok_or_else(|| format!("{reg} does not exist"))?;
                 let wanted = self.result_type(inst, info, rule)?;
                 ensure(ty == wanted, || format!("{reg} is of type {ty:?}, not {wanted:?}"))?;
+                let kept = self.taken[reg.index()];
+                ensure(!kept, || format!("{reg} is written, but the next turn takes it again"))?;
                 self.regs[reg.index()] = Some(RegInfo { space: self.space, under });
             }
             Kind::DefSel => {
