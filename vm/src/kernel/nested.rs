@@ -99,7 +99,7 @@ fn build(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> {
             push_list(part, out).map(Some)
         }),
         Func::ArrayCat | Func::Concat if matches!(args, [DataType::List(_), DataType::List(_)]) => {
-            text_lenient(|r, out| cat(r, out))
+            text_lenient(cat)
         }
         Func::ArrayAppend => {
             let item = args.get(1)?.clone();
@@ -278,30 +278,7 @@ fn search(func: Func, args: &[DataType]) -> Option<Kernel> {
             let (a, b) = (leaves(&items(r, 0)), leaves(&items(r, 1)));
             Ok(b.iter().any(|x| !x.is_null() && a.iter().any(|y| !y.is_null() && x.eq_sql(y))))
         }),
-        Func::ArrayPosition => fixed_lenient(move |r| {
-            if r.is_null(0) {
-                return Ok(None);
-            }
-            let items = items(r, 0);
-            one_dimension(
-                &items,
-                "searching for elements in multidimensional arrays is not supported",
-            )?;
-            let first = if r.n_args() > 2 {
-                if r.is_null(2) {
-                    return Err(SqlError::new(
-                        SqlState("22004"),
-                        "initial position must not be null",
-                    ));
-                }
-                usize::try_from(r.i32(2)).unwrap_or(1).max(1)
-            } else {
-                1
-            };
-            let wanted = r.value(1, &second);
-            let found = items.iter().skip(first - 1).position(|item| same(item, &wanted));
-            Ok(found.map(|at| (at + first) as i32))
-        }),
+        Func::ArrayPosition => fixed_lenient(move |r| array_position(r, &second)),
         Func::ArrayPositions => text_lenient(move |r, out| {
             if r.is_null(0) {
                 return Ok(None);
@@ -339,6 +316,22 @@ fn search(func: Func, args: &[DataType]) -> Option<Kernel> {
     })
 }
 
+/// array_position(array, value [, from]): where the value stands first.
+fn array_position(r: Row<'_>, ty: &DataType) -> RowResult<i32> {
+    if r.is_null(0) {
+        return Ok(None);
+    }
+    let items = items(r, 0);
+    one_dimension(&items, "searching for elements in multidimensional arrays is not supported")?;
+    if r.n_args() > 2 && r.is_null(2) {
+        return Err(SqlError::new(SqlState("22004"), "initial position must not be null"));
+    }
+    let from = if r.n_args() > 2 { position(r.i32(2)).unwrap_or(0) } else { 0 };
+    let wanted = r.value(1, ty);
+    let found = items.iter().skip(from).position(|item| same(item, &wanted));
+    Ok(found.map(|at| (at + from) as i32 + 1))
+}
+
 fn replaced(items: &[Value], old: &Value, new: &Value) -> Vec<Value> {
     let replace = |item: &Value| match item {
         Value::List(inner) => Value::List(replaced(inner, old, new).into()),
@@ -362,8 +355,11 @@ fn contains_all(whole: &[Value], part: &[Value]) -> bool {
     leaves(part).iter().all(|x| !x.is_null() && whole.iter().any(|y| !y.is_null() && x.eq_sql(y)))
 }
 
+/// Whether a comparison holds for this order of its sides.
+type Holds = fn(Ordering) -> bool;
+
 /// The comparison of a quantified one, and whether it is ALL.
-fn quantified(func: Func) -> Option<(fn(Ordering) -> bool, bool)> {
+fn quantified(func: Func) -> Option<(Holds, bool)> {
     Some(match func {
         Func::AnyEq => (Ordering::is_eq, false),
         Func::AnyNotEq => (Ordering::is_ne, false),
@@ -383,7 +379,7 @@ fn quantified(func: Func) -> Option<(fn(Ordering) -> bool, bool)> {
 
 /// `value op ANY (array)`: true if any element compares true, else NULL if any is unknown, else false; ALL the
 /// other way round. An empty array decides even against NULL.
-fn any_all(op: fn(Ordering) -> bool, all: bool, args: &[DataType]) -> Option<Kernel> {
+fn any_all(op: Holds, all: bool, args: &[DataType]) -> Option<Kernel> {
     let ty = args.first()?.clone();
     Some(fixed_lenient(move |r| {
         if r.is_null(1) {

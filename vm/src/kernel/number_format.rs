@@ -259,7 +259,7 @@ impl Layout {
         }
         if p.plus || p.minus {
             // MI and SG write the sign themselves; PL leaves the minus to the number.
-            self.sign_written = !(p.plus && !p.minus);
+            self.sign_written = p.minus || !p.plus;
         } else {
             if self.sign != '-' && p.fill {
                 p.bracket = false;

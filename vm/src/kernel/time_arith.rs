@@ -149,7 +149,7 @@ fn shift_constant(call: &Call<'_>, out: &mut Out<'_>, errors: &mut RowErrors, by
     let moved = |t: i64| {
         let moved = t.wrapping_add(by);
         let overflow = (t ^ moved) & (by ^ moved) < 0;
-        let outside = (moved < TIMESTAMP_MIN) | (moved >= TIMESTAMP_END) | overflow;
+        let outside = !(TIMESTAMP_MIN..TIMESTAMP_END).contains(&moved) | overflow;
         let infinite = is_infinite(t);
         (if infinite { t } else { moved }, outside & !infinite)
     };
