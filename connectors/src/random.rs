@@ -57,7 +57,7 @@ pub(crate) fn push_letters(out: &mut Vec<u8>, dice: Dice, n: usize, alphabet: &[
         let letters = dice
             .roll(block as u64)
             .to_le_bytes()
-            .map(|byte| alphabet[(u32::from(byte) * size >> 8) as usize]);
+            .map(|byte| alphabet[((u32::from(byte) * size) >> 8) as usize]);
         out.extend_from_slice(&letters[..(n - block * 8).min(8)]);
     }
 }

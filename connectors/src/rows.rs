@@ -173,6 +173,20 @@ impl RowSet {
         self.bad.push(BadRow { position, reason: fault.reason, raw: shorten(raw) });
     }
 
+    /// Leaves out a row that was ended already; such rows are given in order.
+    #[cold]
+    pub(crate) fn reject_ended(&mut self, row: usize, position: u64, fault: Fault) {
+        self.dropped.push(row);
+        self.bad.push(BadRow { position, reason: fault.reason, raw: String::new() });
+    }
+
+    /// The same fault, naming the column.
+    #[cold]
+    pub(crate) fn blame(&self, column: usize, fault: Fault) -> Fault {
+        let reason = format!("column \"{}\": {}", self.slots[column].name, fault.reason);
+        Fault { reason, ..fault }
+    }
+
     /// The batch, and the malformed rows.
     pub(crate) fn finish(&mut self) -> (Batch, Vec<BadRow>) {
         let n_rows = self.n_rows;

@@ -172,6 +172,6 @@ fn price(random: u64) -> i64 {
     let step = (random & 15) as usize;
     let within = (random >> 4) & 0xffff;
     let (low, high) = (MAGNITUDE[step], MAGNITUDE[step + 1]);
-    let magnitude = low * 1000 + ((high - low) * 1000 * within >> 16);
+    let magnitude = low * 1000 + (((high - low) * 1000 * within) >> 16);
     (magnitude * 10u64.pow(decade as u32) / 10_000) as i64
 }

@@ -3,5 +3,6 @@
 mod csv;
 mod generators;
 mod json;
+mod parquet;
 mod sinks;
 mod support;

@@ -72,7 +72,7 @@ fn same(left: &[Vec<Value>], right: &[Vec<Value>]) {
 fn what_is_written_is_read_back() {
     let (schema, rows) = everything();
     let dir = Dir::new();
-    for name in ["rows.ndjson", "rows.ndjson.gz", "rows.csv", "rows.csv.gz"] {
+    for name in ["rows.ndjson", "rows.ndjson.gz", "rows.csv", "rows.csv.gz", "rows.parquet"] {
         let path = dir.path(name);
         let options = [("path", path.as_str())];
         write(&schema, &options, SinkShape::Rows, &[batch(&schema, &rows)]).expect("writes");
