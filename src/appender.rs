@@ -105,7 +105,12 @@ impl Appender {
         if row.len() != self.types.len() {
             return Err(Error::new(
                 SqlState::DATATYPE_MISMATCH,
-                format!("\"{}\" has {} columns, the row {}", self.name, self.types.len(), row.len()),
+                format!(
+                    "\"{}\" has {} columns, the row {}",
+                    self.name,
+                    self.types.len(),
+                    row.len()
+                ),
             ));
         }
         if let Err(error) = row.push(&mut self.builders, &self.types) {
@@ -219,9 +224,7 @@ impl Cell for &str {
                 to.push_str(self.as_bytes());
                 Ok(())
             }
-            other => {
-                Ok(to.push_value(&Value::parse(self, other)?)?)
-            }
+            other => Ok(to.push_value(&Value::parse(self, other)?)?),
         }
     }
 }

@@ -161,7 +161,13 @@ impl From<SqlError> for Error {
 
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Self {
-        let mut out = Self::new(SqlState::SYNTAX_ERROR, error.message);
+        use arena_tr_parser::ParseErrorKind;
+        let state = match error.kind {
+            ParseErrorKind::Limit => SqlState::STATEMENT_TOO_COMPLEX,
+            ParseErrorKind::Unsupported => SqlState::FEATURE_NOT_SUPPORTED,
+            ParseErrorKind::Syntax => SqlState::SYNTAX_ERROR,
+        };
+        let mut out = Self::new(state, error.message);
         out.inner.hint = error.hint;
         out.inner.span = Some(error.span);
         out

@@ -36,7 +36,7 @@ impl Internals<'_> {
         let engine = self.db.engine();
         let bound = bind_query(query, &engine.catalog, &BindOptions::default())?;
         let names = engine.catalog.relations.values().map(|r| (r.id, r.name.clone())).collect();
-        Ok((bound.plan, names))
+        Ok((bound.plan.shown(&bound.schema), names))
     }
 
     /// Bytes that the relation's contents and its program's state occupy.

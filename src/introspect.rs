@@ -64,7 +64,11 @@ static RELATIONS: &[SystemRelation] = &[
     },
     SystemRelation {
         name: "arena.functions",
-        columns: &[("name", DataType::Text), ("arguments", DataType::Text), ("result", DataType::Text)],
+        columns: &[
+            ("name", DataType::Text),
+            ("arguments", DataType::Text),
+            ("result", DataType::Text),
+        ],
         rows: functions,
     },
     SystemRelation {

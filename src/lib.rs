@@ -51,8 +51,7 @@ pub use appender::{Appender, Cell, IntoRow};
 pub use arena_tr_parser::Span;
 pub use arena_tr_storage::{Batch, Column, ColumnBuilder};
 pub use arena_tr_types::{
-    DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value,
-    time,
+    DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value, time,
 };
 pub use database::{Database, EventTime};
 pub use engine::sources::Round;

@@ -112,7 +112,8 @@ impl Session {
     /// As [`Session::execute`].
     pub fn run(&mut self, sql: &str, each: &mut dyn FnMut(Outcome)) -> Result<()> {
         self.cancel.flag().store(false, Ordering::Relaxed);
-        let statements = arena_tr_parser::parse(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        let statements =
+            arena_tr_parser::parse(sql).map_err(|e| Error::from(e).in_statement(sql))?;
         for statement in &statements {
             let outcome = self.one(sql, statement, &[]);
             each(outcome.map_err(|e| e.in_statement(sql))?);

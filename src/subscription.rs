@@ -193,6 +193,8 @@ impl Queue {
             SqlState::PROGRAM_LIMIT,
             format!("the subscription was ended: more than {limit} changes waited for its reader"),
         )
-        .with_hint("read faster, subscribe to fewer rows, or raise Options::subscription_queue_rows")
+        .with_hint(
+            "read faster, subscribe to fewer rows, or raise Options::subscription_queue_rows",
+        )
     }
 }

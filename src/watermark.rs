@@ -113,10 +113,8 @@ mod tests {
     use arena_tr_types::{DataType, Value};
 
     fn batch(times: &[Option<i64>]) -> Batch {
-        let rows: Vec<Vec<Value>> = times
-            .iter()
-            .map(|t| vec![t.map_or(Value::Null, Value::Timestamp)])
-            .collect();
+        let rows: Vec<Vec<Value>> =
+            times.iter().map(|t| vec![t.map_or(Value::Null, Value::Timestamp)]).collect();
         Batch::from_rows(&rows, &[DataType::Timestamp]).expect("values fit their type")
     }
 

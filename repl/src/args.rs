@@ -142,11 +142,8 @@ mod tests {
     #[test]
     fn jobs_keep_their_order_and_formats_have_two_spellings() {
         let a = parsed(&["-c", "SELECT 1", "-f", "x.sql", "run", "y.sql", "--csv"]);
-        let jobs = [
-            Job::Command("SELECT 1".into()),
-            Job::File("x.sql".into()),
-            Job::Run("y.sql".into()),
-        ];
+        let jobs =
+            [Job::Command("SELECT 1".into()), Job::File("x.sql".into()), Job::Run("y.sql".into())];
         assert_eq!(a.jobs, jobs);
         assert_eq!(a.format, Some(Format::Csv));
         assert_eq!(parsed(&["--format", "json"]).format, Some(Format::Json));

@@ -6,8 +6,29 @@ use std::fmt::Write as _;
 
 /// Every command, for completion and for finding what was meant.
 pub(crate) const NAMES: &[&str] = &[
-    "\\?", "\\d", "\\dt", "\\df", "\\i", "\\o", "\\q", "\\timing", "\\watch", "\\x", ".exit", ".functions",
-    ".help", ".mode", ".plan", ".bytecode", ".quit", ".read", ".schema", ".state", ".tables", ".timer", ".watch",
+    "\\?",
+    "\\d",
+    "\\dt",
+    "\\df",
+    "\\i",
+    "\\o",
+    "\\q",
+    "\\timing",
+    "\\watch",
+    "\\x",
+    ".exit",
+    ".functions",
+    ".help",
+    ".mode",
+    ".plan",
+    ".bytecode",
+    ".quit",
+    ".read",
+    ".schema",
+    ".state",
+    ".tables",
+    ".timer",
+    ".watch",
 ];
 
 pub(crate) const HELP: &str = "\

@@ -86,9 +86,8 @@ impl Hinter for SqlHelper {
 impl Validator for SqlHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
-        let whole = text.trim().is_empty()
-            || crate::command::is_command(text)
-            || sql::is_complete(text);
+        let whole =
+            text.trim().is_empty() || crate::command::is_command(text) || sql::is_complete(text);
         Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }

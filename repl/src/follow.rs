@@ -56,8 +56,10 @@ pub(crate) fn print(
 }
 
 fn print_changes(changes: &Changes, printer: &Printer, header: bool) -> Result<(), Stop> {
-    let mut fields =
-        vec![Field::new("epoch", DataType::Int8, false), Field::new("weight", DataType::Int8, false)];
+    let mut fields = vec![
+        Field::new("epoch", DataType::Int8, false),
+        Field::new("weight", DataType::Int8, false),
+    ];
     fields.extend(changes.schema.fields.iter().cloned());
     let schema = Schema::new(fields);
     let rows: Vec<Vec<Value>> = changes

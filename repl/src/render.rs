@@ -58,11 +58,8 @@ fn table(
     let null = style.null.as_deref().unwrap_or("NULL");
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|v| line(v, null)).collect()).collect();
-    let mut widths: Vec<usize> = schema
-        .fields
-        .iter()
-        .map(|f| if style.header { f.name.width() } else { 0 })
-        .collect();
+    let mut widths: Vec<usize> =
+        schema.fields.iter().map(|f| if style.header { f.name.width() } else { 0 }).collect();
     for row in &cells {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
@@ -103,7 +100,12 @@ fn centre(text: &str, width: usize) -> String {
     format!("{}{text}{}", " ".repeat(left), " ".repeat(free - left))
 }
 
-fn csv(out: &mut impl Write, schema: &Schema, rows: &[Vec<Value>], style: &Style) -> io::Result<()> {
+fn csv(
+    out: &mut impl Write,
+    schema: &Schema,
+    rows: &[Vec<Value>],
+    style: &Style,
+) -> io::Result<()> {
     if style.header {
         let names: Vec<String> = schema.fields.iter().map(|f| csv_field(&f.name)).collect();
         write!(out, "{}\r\n", names.join(","))?;
@@ -152,7 +154,13 @@ fn object(schema: &Schema, row: &[Value]) -> String {
         .fields
         .iter()
         .zip(row)
-        .map(|(f, v)| format!("{}:{}", arena_tr::json::quote(&f.name), arena_tr::json::of_value(v, &f.data_type)))
+        .map(|(f, v)| {
+            format!(
+                "{}:{}",
+                arena_tr::json::quote(&f.name),
+                arena_tr::json::of_value(v, &f.data_type)
+            )
+        })
         .collect();
     format!("{{{}}}", members.join(","))
 }

@@ -144,14 +144,15 @@ fn print_view(session: &mut Session, view: &str, printer: &mut Printer) -> Resul
     let fail = |error: arena_tr::Error| report(view, "", 0, &error);
     let count = session.query(&format!("SELECT count(*) FROM {quoted}"), &[]).map_err(fail)?;
     let total = count.to_vec()[0][0].to_string();
-    let rows = session
-        .query(&format!("SELECT * FROM {quoted} LIMIT {SHOWN_ROWS}"), &[])
-        .map_err(fail)?;
+    let rows =
+        session.query(&format!("SELECT * FROM {quoted} LIMIT {SHOWN_ROWS}"), &[]).map_err(fail)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let shown = rows.len();
-    writeln!(out, "\n{view}: {total} rows{}", if total == shown.to_string() { String::new() } else {
-        format!(", the first {shown}")
-    })?;
+    writeln!(
+        out,
+        "\n{view}: {total} rows{}",
+        if total == shown.to_string() { String::new() } else { format!(", the first {shown}") }
+    )?;
     render::rows(&mut out, &rows, &printer.style)?;
     out.flush()?;
     Ok(())

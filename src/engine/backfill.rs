@@ -24,7 +24,11 @@ impl Engine {
     ///
     /// # Errors
     /// When a source cannot be opened again, or the view fails as a whole.
-    pub(crate) fn backfill(&mut self, id: RelationId, notices: &mut Vec<String>) -> Result<Vec<Batch>> {
+    pub(crate) fn backfill(
+        &mut self,
+        id: RelationId,
+        notices: &mut Vec<String>,
+    ) -> Result<Vec<Batch>> {
         let Some(view) = self.relations.get(&id).and_then(|e| e.view.as_ref()) else {
             return Ok(Vec::new());
         };
@@ -189,8 +193,15 @@ impl Engine {
                 let deltas = [std::slice::from_ref(&batch)];
                 let on_error = OnError::Divert;
                 let watermark = Timestamp::MIN;
-                task.step(&StepInput { epoch, now, watermark, deltas: &deltas, on_error, cancel: None })?
-                    .delta
+                task.step(&StepInput {
+                    epoch,
+                    now,
+                    watermark,
+                    deltas: &deltas,
+                    on_error,
+                    cancel: None,
+                })?
+                .delta
             }
         };
         let judge = |batch: Batch| {

@@ -35,8 +35,12 @@ impl Checks {
             .iter()
             .map(|(name, _)| Field::new(name.as_str(), DataType::Bool, true))
             .collect();
-        let plan =
-            row_plan(relation, &relation.schema.types(), Op::Project { exprs }, Schema::new(fields));
+        let plan = row_plan(
+            relation,
+            &relation.schema.types(),
+            Op::Project { exprs },
+            Schema::new(fields),
+        );
         let program = std::sync::Arc::new(compile(&plan, "check")?);
         let names = relation.checks.iter().map(|(name, _)| name.clone()).collect();
         Ok(Some(Self { names, task: Task::new(program, pool, relation.id.0)? }))

@@ -120,7 +120,11 @@ impl Engine {
     }
 
     /// A view's query, planned to stand.
-    pub(crate) fn plan_standing(&self, bound: BoundQuery, notices: &mut Vec<String>) -> Result<Lowered> {
+    pub(crate) fn plan_standing(
+        &self,
+        bound: BoundQuery,
+        notices: &mut Vec<String>,
+    ) -> Result<Lowered> {
         let mode = standing(bound.emit);
         let plan = optimize(bound.plan, &ConstEvaluator::default())?;
         let lowered = lower(plan, &self.catalog, &mode)?;
@@ -299,7 +303,8 @@ impl Engine {
                 }
             })
             .collect();
-        let types: Vec<DataType> = delivered.iter().map(|i| schema.fields[*i].data_type.clone()).collect();
+        let types: Vec<DataType> =
+            delivered.iter().map(|i| schema.fields[*i].data_type.clone()).collect();
         let plan = row_plan(relation, &types, Op::Project { exprs }, schema.clone());
         let program = Arc::new(compile(&plan, &relation.name)?);
         Ok(Task::new(program, &self.pool, relation.id.0)?)
@@ -325,7 +330,12 @@ pub(crate) fn notice(notice: &arena_tr_planner::Notice) -> String {
 }
 
 /// A plan of one stateless operator over a relation's rows.
-pub(crate) fn row_plan(relation: &Relation, types: &[DataType], op: Op, schema: Schema) -> PhysicalPlan {
+pub(crate) fn row_plan(
+    relation: &Relation,
+    types: &[DataType],
+    op: Op,
+    schema: Schema,
+) -> PhysicalPlan {
     let fields: Vec<Field> = types.iter().map(|t| Field::new("", t.clone(), true)).collect();
     let input = Input {
         relation: relation.id,

@@ -19,7 +19,12 @@ impl Engine {
     ///
     /// # Errors
     /// When a row is late and the relation refuses late rows, or memory runs out.
-    pub(crate) fn accept(&mut self, id: RelationId, batch: Batch, deltas: &mut Deltas) -> Result<()> {
+    pub(crate) fn accept(
+        &mut self,
+        id: RelationId,
+        batch: Batch,
+        deltas: &mut Deltas,
+    ) -> Result<()> {
         let batches = self.compute_columns(id, batch, deltas)?;
         for batch in batches {
             self.accept_complete(id, batch, deltas)?;
@@ -31,7 +36,12 @@ impl Engine {
     ///
     /// # Errors
     /// When a row breaks a constraint or is late and refused, or memory runs out.
-    pub(crate) fn insert(&mut self, id: RelationId, batch: Batch, deltas: &mut Deltas) -> Result<()> {
+    pub(crate) fn insert(
+        &mut self,
+        id: RelationId,
+        batch: Batch,
+        deltas: &mut Deltas,
+    ) -> Result<()> {
         for batch in self.compute_columns(id, batch, deltas)? {
             let batch = batch.compact();
             self.check_rows(id, &batch)?;

@@ -138,7 +138,8 @@ pub(crate) enum Reader {
 
 impl Engine {
     pub(crate) fn new(options: Options) -> Self {
-        let pool = options.memory_limit_bytes.map_or_else(Pool::new, |b| Pool::with_budget(b as u64));
+        let pool =
+            options.memory_limit_bytes.map_or_else(Pool::new, |b| Pool::with_budget(b as u64));
         Self {
             pool,
             options,

@@ -80,7 +80,9 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
 /// The columns that a file's columns go to: those named, or all that are not computed.
 fn target_columns(relation: &Relation, named: &[Ident]) -> Result<Vec<usize>> {
     if named.is_empty() {
-        return Ok((0..relation.schema.len()).filter(|c| relation.computed[*c].is_none()).collect());
+        return Ok((0..relation.schema.len())
+            .filter(|c| relation.computed[*c].is_none())
+            .collect());
     }
     named
         .iter()
@@ -112,7 +114,7 @@ fn spread(engine: &Engine, relation: &Relation, columns: &[usize], batch: Batch)
             None => {
                 let value = engine.default_of(relation, i)?;
                 out.push(ColumnBuilder::constant(&value, &field.data_type, rows)?);
-            },
+            }
         }
     }
     Ok(Batch::new(out, rows))
@@ -214,4 +216,3 @@ fn names_csv(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     lower.strip_suffix(".gz").unwrap_or(&lower).ends_with(".csv")
 }
-

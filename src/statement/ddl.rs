@@ -28,7 +28,9 @@ pub(super) fn create_relation(cx: &Context<'_>, create: &ast::CreateRelation) ->
         ast::RelationKind::Table => "TABLE",
     };
     let tag = format!("CREATE {what}");
-    if let Some(outcome) = taken(&mut engine, &create.name, create.if_not_exists, create.or_replace, &tag)? {
+    if let Some(outcome) =
+        taken(&mut engine, &create.name, create.if_not_exists, create.or_replace, &tag)?
+    {
         return Ok(outcome);
     }
     let options = super::query::options(cx);
@@ -74,7 +76,8 @@ fn make_relation(
     let connector = options.remove("connector");
     let relation = bound.to_relation(id);
     let (name, schema) = (relation.name.clone(), relation.schema.clone());
-    if bound.watermark.as_ref().is_some_and(|w| w.idle_timeout.is_some() || w.close_after.is_some()) {
+    if bound.watermark.as_ref().is_some_and(|w| w.idle_timeout.is_some() || w.close_after.is_some())
+    {
         return Err(Error::unsupported("IDLE TIMEOUT and CLOSE AFTER of a watermark"));
     }
     let delivered: Vec<Field> = schema
@@ -202,12 +205,16 @@ pub(super) fn create_view(cx: &Context<'_>, create: &ast::CreateView) -> Result<
     let mut engine = cx.db.engine();
     let tag = if create.materialized { "CREATE MATERIALIZED VIEW" } else { "CREATE VIEW" };
     if let Some(option) = create.options.first() {
-        return Err(Error::unsupported(format!("the view option \"{}\"", option.key)).at(option.span));
+        return Err(
+            Error::unsupported(format!("the view option \"{}\"", option.key)).at(option.span)
+        );
     }
     let options = super::query::options(cx);
     // Bound before the old one goes, so that a wrong OR REPLACE drops nothing.
     let bound = bind::bind_view(create, &engine.catalog, &options)?;
-    if let Some(outcome) = taken(&mut engine, &create.name, create.if_not_exists, create.or_replace, tag)? {
+    if let Some(outcome) =
+        taken(&mut engine, &create.name, create.if_not_exists, create.or_replace, tag)?
+    {
         return Ok(outcome);
     }
     let schema = bound.query.schema.clone();
@@ -243,14 +250,14 @@ pub(super) fn create_view(cx: &Context<'_>, create: &ast::CreateView) -> Result<
     Ok(Outcome { notices, ..Outcome::tag(tag) })
 }
 
-/// The column of a view that carries its sources' watermark, if one does without a lag.
+/// The column of a view that carries its sources' watermark, with how far it may lag behind it.
 fn carried_watermark(
     engine: &Engine,
     lowered: &arena_tr_planner::Lowered,
 ) -> Option<arena_tr_planner::catalog::Watermark> {
     let clocked = lowered.plan.inputs.iter().any(|i| !engine.clocks_of(i.relation).is_empty());
-    let bound = lowered.output.bounded.iter().find(|b| b.lag == 0).filter(|_| clocked)?;
-    Some(arena_tr_planner::catalog::Watermark { column: bound.column, delay: 0 })
+    let bound = lowered.output.bounded.iter().min_by_key(|b| b.lag).filter(|_| clocked)?;
+    Some(arena_tr_planner::catalog::Watermark { column: bound.column, delay: bound.lag })
 }
 
 /// CREATE SINK.
@@ -261,14 +268,20 @@ pub(super) fn create_sink(cx: &Context<'_>, create: &ast::CreateSink) -> Result<
         if create.if_not_exists {
             return Ok(Outcome::tag("CREATE SINK"));
         }
-        return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("sink \"{name}\" already exists"))
-            .at(create.name.span));
+        return Err(Error::new(
+            SqlState::DUPLICATE_TABLE,
+            format!("sink \"{name}\" already exists"),
+        )
+        .at(create.name.span));
     }
     let mut options = options(&create.options)?;
     let connector = options.remove("connector").ok_or_else(|| {
-        Error::new(SqlState::INVALID_PARAMETER, format!("sink \"{name}\" does not say where to write"))
-            .at(create.name.span)
-            .with_hint("WITH (connector = 'file', path = '...') or WITH (connector = 'stdout')")
+        Error::new(
+            SqlState::INVALID_PARAMETER,
+            format!("sink \"{name}\" does not say where to write"),
+        )
+        .at(create.name.span)
+        .with_hint("WITH (connector = 'file', path = '...') or WITH (connector = 'stdout')")
     })?;
     let mut encode = options.remove("format");
     if let Some(format) = &create.format {
@@ -401,8 +414,7 @@ fn drop_sink(
         return Err(missing(ObjectKind::Sink, &key).at(name.span));
     };
     let input = sink.input;
-    let hidden =
-        engine.entry(input).is_ok_and(|e| crate::introspect::is_hidden(&e.relation.name));
+    let hidden = engine.entry(input).is_ok_and(|e| crate::introspect::is_hidden(&e.relation.name));
     if hidden {
         engine.forget(input);
     }
@@ -460,4 +472,3 @@ pub(super) fn options(options: &[ast::WithOption]) -> Result<BTreeMap<String, St
     }
     Ok(out)
 }
-

@@ -80,7 +80,11 @@ fn must_be_table(relation: &Relation) -> Result<()> {
     }
     Err(Error::new(
         SqlState::WRONG_OBJECT_TYPE,
-        format!("cannot change rows of \"{}\": it is a {}", relation.name, kind_name(relation.kind)),
+        format!(
+            "cannot change rows of \"{}\": it is a {}",
+            relation.name,
+            kind_name(relation.kind)
+        ),
     )
     .with_hint("only tables have rows that change; a stream only grows"))
 }

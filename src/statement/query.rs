@@ -34,7 +34,10 @@ pub(super) fn select(cx: &Context<'_>, query: &ast::Query) -> Result<Outcome> {
 }
 
 pub(super) fn bind(cx: &Context<'_>, catalog: &Catalog, query: &ast::Query) -> Result<BoundQuery> {
-    Ok(bind_query(query, catalog, &options(cx))?)
+    let mut bound = bind_query(query, catalog, &options(cx))?;
+    // Columns to sort by that are not shown stay inside the plan.
+    bound.plan = bound.plan.shown(&bound.schema);
+    Ok(bound)
 }
 
 pub(super) fn options(cx: &Context<'_>) -> BindOptions {
@@ -58,7 +61,11 @@ pub(super) fn lower_ad_hoc(catalog: &Arc<Catalog>, plan: logical::Plan) -> Resul
 }
 
 /// Runs a physical plan once and gives its rows in order.
-pub(super) fn execute(cx: &Context<'_>, engine: &Engine, plan: &PhysicalPlan) -> Result<Vec<Batch>> {
+pub(super) fn execute(
+    cx: &Context<'_>,
+    engine: &Engine,
+    plan: &PhysicalPlan,
+) -> Result<Vec<Batch>> {
     let program = Arc::new(compile(plan, "query")?);
     let mut contents = Vec::with_capacity(plan.inputs.len());
     for input in &plan.inputs {

@@ -55,7 +55,12 @@ const SETTINGS: &[Setting] = &[
         allowed: &["on", "true", "1"],
         about: "backslashes in plain strings are backslashes",
     },
-    Setting { name: "application_name", default: "", allowed: &[], about: "a name for this session" },
+    Setting {
+        name: "application_name",
+        default: "",
+        allowed: &[],
+        about: "a name for this session",
+    },
     Setting {
         name: "extra_float_digits",
         default: "1",
@@ -81,7 +86,8 @@ impl Settings {
         };
         let lower = text.to_lowercase();
         let is_default = lower == "default" || lower == setting.default.to_lowercase();
-        if !setting.allowed.is_empty() && !is_default && !setting.allowed.contains(&lower.as_str()) {
+        if !setting.allowed.is_empty() && !is_default && !setting.allowed.contains(&lower.as_str())
+        {
             return Err(invalid(setting, &text, name));
         }
         self.changed.retain(|(n, _)| *n != setting.name);

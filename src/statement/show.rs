@@ -25,12 +25,15 @@ pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Resul
         "materialized views" | "materialized_views" => list(&engine, &[K::MaterializedView]),
         "sinks" => {
             let rows = engine.sinks.iter().map(|(name, sink)| {
-                let state = sink.failed.as_ref().map_or("ok".to_owned(), |e| e.message().to_owned());
+                let state =
+                    sink.failed.as_ref().map_or("ok".to_owned(), |e| e.message().to_owned());
                 vec![name.clone(), state, sink.sql.clone()]
             });
             texts(&["name", "state", "definition"], rows)
         }
-        "all" => texts(&["name", "setting", "description"], settings.all().into_iter().map(Vec::from)),
+        "all" => {
+            texts(&["name", "setting", "description"], settings.all().into_iter().map(Vec::from))
+        }
         _ => {
             let value = settings.get(what)?;
             texts(&[what.name.as_str()], std::iter::once(vec![value]))

@@ -19,7 +19,9 @@ pub(super) fn subscribe(cx: &Context<'_>, subscribe: &ast::Subscribe) -> Result<
         return Err(Error::unsupported("SUBSCRIBE ... ENVELOPE"));
     }
     if subscribe.as_of.is_some() || subscribe.up_to.is_some() {
-        return Err(Error::unsupported("SUBSCRIBE AS OF / UP TO EPOCH (it needs retained history)"));
+        return Err(Error::unsupported(
+            "SUBSCRIBE AS OF / UP TO EPOCH (it needs retained history)",
+        ));
     }
     let snapshot = wants_snapshot(&subscribe.options)?;
     let mut engine = cx.db.engine();

@@ -61,7 +61,8 @@ fn run(transfers: usize, commit_rows: usize) {
     let seen = seen.lock().expect("no panic holds it");
     assert!(seen.1.is_empty(), "totals that are not zero: {:?}", &seen.1[..seen.1.len().min(5)]);
     assert!(seen.0 > 0, "the view changed");
-    let rows = db.session().query("SELECT * FROM total", &[]).expect("the view can be read").to_vec();
+    let rows =
+        db.session().query("SELECT * FROM total", &[]).expect("the view can be read").to_vec();
     assert_eq!(rows[0][0].to_string(), "0");
     assert_eq!(rows[0][1], Value::Int8(ACCOUNTS as i64));
 }

@@ -43,7 +43,10 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn results_go_to_stdout_and_the_rest_to_stderr() {
-    let out = run(&["-c", "CREATE TABLE t (a INT); INSERT INTO t VALUES (1); SELECT a, 'x' AS b FROM t"], "");
+    let out = run(
+        &["-c", "CREATE TABLE t (a INT); INSERT INTO t VALUES (1); SELECT a, 'x' AS b FROM t"],
+        "",
+    );
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     assert_eq!(text(&out.stdout), " a | b\n---+---\n 1 | x\n(1 row)\n");
     assert_eq!(text(&out.stderr), "CREATE TABLE\nINSERT 0 1\n");
@@ -53,7 +56,8 @@ fn results_go_to_stdout_and_the_rest_to_stderr() {
 
 #[test]
 fn every_format_prints_the_same_rows() {
-    let sql = "SELECT 1 AS a, 'x,\"y' AS b, NULL::int AS c, TIMESTAMP '2015-07-15 00:00:00.006' AS d";
+    let sql =
+        "SELECT 1 AS a, 'x,\"y' AS b, NULL::int AS c, TIMESTAMP '2015-07-15 00:00:00.006' AS d";
     let of = |args: &[&str]| {
         let out = run(&[args, &["-c", sql]].concat(), "");
         assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
@@ -67,7 +71,10 @@ fn every_format_prints_the_same_rows() {
         of(&["--format", "markdown", "--null", "-"]),
         "| a | b | c | d |\n| ---: | --- | ---: | --- |\n| 1 | x,\"y | - | 2015-07-15 00:00:00.006 |\n"
     );
-    assert_eq!(of(&["--csv", "--no-header", "--null", "N"]), "1,\"x,\"\"y\",N,2015-07-15 00:00:00.006\r\n");
+    assert_eq!(
+        of(&["--csv", "--no-header", "--null", "N"]),
+        "1,\"x,\"\"y\",N,2015-07-15 00:00:00.006\r\n"
+    );
 }
 
 #[test]

@@ -18,11 +18,12 @@ const QUERIES: usize = 23;
 fn script(data: &Path) -> String {
     let folder = data.join("nexmark");
     let text = std::fs::read_to_string(folder.join("queries.sql")).expect("the queries are there");
-    ["person.ndjson.gz", "auction.ndjson.gz", "bid.ndjson.gz", "side_input.csv"]
-        .iter()
-        .fold(text, |text, file| {
+    ["person.ndjson.gz", "auction.ndjson.gz", "bid.ndjson.gz", "side_input.csv"].iter().fold(
+        text,
+        |text, file| {
             text.replace(&format!("'{file}'"), &format!("'{}'", folder.join(file).display()))
-        })
+        },
+    )
 }
 
 fn database(batch_rows: usize) -> Database {
@@ -41,7 +42,10 @@ fn all_queries_at_every_commit_size() {
         db.session().execute(&script).unwrap_or_else(|e| panic!("{}", e.render()));
         let failures: Vec<String> =
             (0..QUERIES).filter_map(|q| compare(&db, &data, &format!("q{q}")).err()).collect();
-        println!("nexmark, commits of {batch_rows} rows a source: {} of 23 equal", QUERIES - failures.len());
+        println!(
+            "nexmark, commits of {batch_rows} rows a source: {} of 23 equal",
+            QUERIES - failures.len()
+        );
         assert!(failures.is_empty(), "commits of {batch_rows}:\n{}", failures.join("\n"));
     }
 }
@@ -53,7 +57,8 @@ fn q10_as_a_file_sink() {
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     let out = folder.join("q10.csv");
     let text = script(&data);
-    let (sources, _) = text.split_once("CREATE MATERIALIZED VIEW q0").expect("q0 follows the sources");
+    let (sources, _) =
+        text.split_once("CREATE MATERIALIZED VIEW q0").expect("q0 follows the sources");
     let db = database(1024);
     let mut session = db.session();
     session.execute(sources).unwrap_or_else(|e| panic!("{}", e.render()));
@@ -108,7 +113,11 @@ fn normal(cell: &str) -> String {
         return format!("{number:.9e}");
     }
     let is_time = cell.len() > 19 && cell.as_bytes()[4] == b'-' && cell.as_bytes()[13] == b':';
-    if is_time { cell.trim_end_matches('0').trim_end_matches('.').to_owned() } else { cell.to_owned() }
+    if is_time {
+        cell.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        cell.to_owned()
+    }
 }
 
 fn expected(data: &Path, name: &str) -> Multiset {

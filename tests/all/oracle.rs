@@ -52,7 +52,8 @@ fn case_of(seed: u64) -> Case {
 
 #[test]
 fn views_equal_recomputation() {
-    let (n, base) = (setting("ARENA_TR_ORACLE_CASES", CASES), setting("ARENA_TR_ORACLE_SEED", SEED));
+    let (n, base) =
+        (setting("ARENA_TR_ORACLE_CASES", CASES), setting("ARENA_TR_ORACLE_SEED", SEED));
     println!("oracle: {n} cases from seed {base}");
     let (mut equal, mut no_answer) = (0u64, 0u64);
     let mut not_built: BTreeMap<String, u64> = BTreeMap::new();
@@ -108,7 +109,9 @@ fn make_view(db: &Database, case: &Case) -> Result<(), Shown> {
     let create = format!("CREATE MATERIALIZED VIEW v AS {}", case.sql);
     match db.session().execute(&create) {
         Ok(_) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::Unsupported => Err(Shown::NotBuilt(e.message().to_owned())),
+        Err(e) if e.kind() == ErrorKind::Unsupported => {
+            Err(Shown::NotBuilt(e.message().to_owned()))
+        }
         Err(e) => Err(Shown::Differs(format!("the view cannot be made: {}", e.render()))),
     }
 }

@@ -146,7 +146,8 @@ fn the_query_grammar_stays_behind_the_parser() {
 
 #[test]
 fn the_clock_and_files_are_read_where_they_belong() {
-    let banned = [("SystemTime::now", "src/options.rs"), ("std::fs", "connectors/"), ("std::fs", "repl/")];
+    let banned =
+        [("SystemTime::now", "src/options.rs"), ("std::fs", "connectors/"), ("std::fs", "repl/")];
     let mut wrong = Vec::new();
     for path in sources() {
         let at = place(&path);
@@ -169,8 +170,12 @@ fn paths_in_the_readme_exist() {
     let readme = read(&root().join("README.md"));
     let mut wrong = Vec::new();
     for word in readme.split(['`', '(', ')', ' ', '\n']) {
-        let is_path = ["docs/", "examples/", "benches/", "tests/"].iter().any(|p| word.starts_with(p));
-        if is_path && !word.contains('*') && !root().join(word.trim_end_matches(['.', ','])).exists() {
+        let is_path =
+            ["docs/", "examples/", "benches/", "tests/"].iter().any(|p| word.starts_with(p));
+        if is_path
+            && !word.contains('*')
+            && !root().join(word.trim_end_matches(['.', ','])).exists()
+        {
             wrong.push(word.to_owned());
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use arena_tr::{Database, Error, ErrorKind, Session};
+use arena_tr::{Database, Error, ErrorKind, Session, SqlState};
 use sqllogictest::parser::ExpectedError;
 use sqllogictest::{DefaultColumnType, QueryExpect, Record, SortMode, StatementExpect};
 
@@ -76,8 +76,7 @@ pub fn run_file(path: &Path, way: Way) -> Tally {
     let records: Vec<Rec> = records.into_iter().filter(is_run).collect();
     let db = Database::in_memory();
     arena_tr_connectors::register_all(&db);
-    let mut run =
-        Run { session: db.session(), tally: Tally::default(), missing: BTreeSet::new() };
+    let mut run = Run { session: db.session(), tally: Tally::default(), missing: BTreeSet::new() };
     match way {
         Way::AdHoc => run.ad_hoc(&records),
         Way::Views => run.views(&records),
@@ -118,7 +117,9 @@ impl Run {
             (StatementExpect::Error(expected), Err(error)) => {
                 self.judge_error(sql, expected, &error, at);
             }
-            (StatementExpect::Error(_), Ok(_)) => self.fail(at, sql, "succeeds, an error is expected"),
+            (StatementExpect::Error(_), Ok(_)) => {
+                self.fail(at, sql, "succeeds, an error is expected")
+            }
             (_, Ok(_)) => self.tally.passed += 1,
             (_, Err(error)) => {
                 if self.is_missing(sql, &error) {
@@ -156,7 +157,9 @@ impl Run {
         ordered: bool,
     ) {
         match (expected, result) {
-            (QueryExpect::Error(expected), Err(error)) => self.judge_error(sql, expected, &error, at),
+            (QueryExpect::Error(expected), Err(error)) => {
+                self.judge_error(sql, expected, &error, at)
+            }
             (QueryExpect::Error(_), Ok(rows)) => {
                 if !self.depends_on_missing(sql) {
                     self.fail(at, sql, &format!("gives {} rows, an error is expected", rows.len()));
@@ -188,7 +191,9 @@ impl Run {
             ExpectedError::Inline(regex) => {
                 regex.is_match(error.message()) || regex.is_match(&error.render())
             }
-            ExpectedError::Multiline(text) => format::normal(text) == format::normal(&error.render()),
+            ExpectedError::Multiline(text) => {
+                format::normal(text) == format::normal(&error.render())
+            }
             ExpectedError::Empty => true,
         };
         if fits && (error.kind() != ErrorKind::Unsupported || expects_unsupported(expected)) {
@@ -214,7 +219,8 @@ impl Run {
     }
 
     fn stretch(&mut self, records: &[Rec]) {
-        let is_create = |r: &&Rec| matches!(r, Record::Statement { sql, .. } if is_create_table(sql));
+        let is_create =
+            |r: &&Rec| matches!(r, Record::Statement { sql, .. } if is_create_table(sql));
         // Tables first, views over them before the data.
         for record in records.iter().filter(is_create) {
             if let Record::Statement { sql, expected: StatementExpect::Ok, .. } = record
@@ -241,6 +247,11 @@ impl Run {
                     }
                 }
                 Record::Query { sql, expected, loc, .. } => match views.remove(&i) {
+                    // What the query reads may be made between the tables and it: then the view comes late.
+                    Some(Err(error)) if error.state() == SqlState::UNDEFINED_TABLE => {
+                        let view = self.make_view(i, sql);
+                        self.read_view(sql, expected, view, &loc.to_string());
+                    }
                     Some(view) => self.read_view(sql, expected, view, &loc.to_string()),
                     None => {
                         // Only for what it changes (RETURNING); the ad-hoc way judges it.
@@ -258,8 +269,7 @@ impl Run {
         let query = sql.trim().trim_end_matches(';');
         // Output names may repeat in a query, never in a view: give them all new ones.
         let n_columns = self.session.columns_of(query)?;
-        let create =
-            format!("CREATE MATERIALIZED VIEW {name} ({}) AS {query}", names(n_columns));
+        let create = format!("CREATE MATERIALIZED VIEW {name} ({}) AS {query}", names(n_columns));
         self.session.execute(&create)?;
         Ok(name)
     }
@@ -348,7 +358,8 @@ fn changed_names(sql: &str) -> Vec<String> {
     let skip = ["if", "not", "exists", "or", "replace"];
     let mut names = Vec::new();
     for (i, word) in words.iter().enumerate() {
-        let heads = matches!(word.as_str(), "table" | "view" | "into" | "update" | "function" | "type");
+        let heads =
+            matches!(word.as_str(), "table" | "view" | "into" | "update" | "function" | "type");
         let deletes = word == "from" && words[0] == "delete";
         if heads || deletes {
             names.extend(words[i + 1..].iter().find(|w| !skip.contains(&w.as_str())).cloned());

@@ -5,4 +5,5 @@ mod generators;
 mod json;
 mod parquet;
 mod sinks;
+mod speed;
 mod support;

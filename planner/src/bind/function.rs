@@ -262,6 +262,33 @@ fn keeps_non_null(func: Func) -> bool {
     )
 }
 
+/// PostgreSQL's functions that users meet and that are not built: named as such, not as unknown.
+const NOT_BUILT: &[&str] = &[
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "boolne",
+    "corr",
+    "covar_pop",
+    "covar_samp",
+    "float4send",
+    "float8send",
+    "get_bit",
+    "interval_hash",
+    "json_agg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "mode",
+    "numeric_inc",
+    "percentile_cont",
+    "percentile_disc",
+    "regexp_matches",
+    "regr_count",
+    "regr_slope",
+    "set_bit",
+    "unistr",
+];
+
 impl Binder<'_> {
     /// A call of the function of this name, if there is one by that name at all.
     pub(crate) fn call_by_name(
@@ -276,6 +303,10 @@ impl Binder<'_> {
             Choice::None => {
                 let message = format!("function {name}({}) does not exist", list(&types));
                 let known = function::signatures_by_name(name).next().is_some();
+                if !known && NOT_BUILT.contains(&name) {
+                    let what = format!("function {name}");
+                    return Err(PlanError::not_built(what).at(self.place(span)));
+                }
                 let hint = if known {
                     "No function matches the given name and argument types. You might need to add \
                      explicit type casts."

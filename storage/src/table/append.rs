@@ -47,7 +47,9 @@ impl AppendStore {
             if !small || last.rows() < before.rows() {
                 return;
             }
-            let Some(joined) = Batch::concat(&self.batches[self.batches.len() - 2..]) else { return };
+            let Some(joined) = Batch::concat(&self.batches[self.batches.len() - 2..]) else {
+                return;
+            };
             self.batches.truncate(self.batches.len() - 2);
             self.batches.push(joined);
         }

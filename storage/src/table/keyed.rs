@@ -10,8 +10,8 @@ use arena_tr_types::{DataType, SqlError, SqlState};
 use crate::arena::{Addr, Owner, Pool};
 use crate::batch::Batch;
 use crate::column::{Buffer, Column};
-use crate::state::row::{add_weight, weight};
 use crate::state::GroupTable;
+use crate::state::row::{add_weight, weight};
 
 /// Contents of a relation whose rows change.
 #[derive(Debug)]
@@ -134,7 +134,9 @@ impl KeyedStore {
             .columns
             .iter()
             .enumerate()
-            .map(|(field, c)| key.counts.gather(field, &[*addr]).value(0, &self.types[*c]).to_string())
+            .map(|(field, c)| {
+                key.counts.gather(field, &[*addr]).value(0, &self.types[*c]).to_string()
+            })
             .collect();
         Err(SqlError::new(
             SqlState::UNIQUE_VIOLATION,

@@ -90,11 +90,8 @@ fn weights_add_up_like_a_multiset() {
     }
     let mut found = contents(&store);
     found.sort();
-    let mut expected: Vec<(String, i64)> = model
-        .iter()
-        .filter(|(_, w)| **w > 0)
-        .map(|((a, b), w)| (format!("{a} {b}"), *w))
-        .collect();
+    let mut expected: Vec<(String, i64)> =
+        model.iter().filter(|(_, w)| **w > 0).map(|((a, b), w)| (format!("{a} {b}"), *w)).collect();
     expected.sort();
     assert_eq!(found, expected);
     assert_eq!(store.len() as i64, model.values().sum::<i64>());

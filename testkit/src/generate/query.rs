@@ -322,7 +322,8 @@ impl Maker<'_> {
     }
 
     fn comparison(&mut self) -> &'static str {
-        self.rng.pick(&["=", "<>", "<", "<=", ">", ">="])
+        const ALL: [&str; 6] = ["=", "<>", "<", "<=", ">", ">="];
+        ALL[self.rng.below(6) as usize]
     }
 
     fn predicate(&mut self, columns: &[Col], depth: u32) -> String {

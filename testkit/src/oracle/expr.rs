@@ -105,7 +105,9 @@ fn call(func: Func, args: &[Value]) -> Result<Value, SqlError> {
         Func::LtEq => compare(args, Ordering::is_le),
         Func::Gt => compare(args, Ordering::is_gt),
         Func::GtEq => compare(args, Ordering::is_ge),
-        Func::Add | Func::Sub | Func::Mul | Func::Div | Func::Mod => arithmetic(func, &args[0], &args[1]),
+        Func::Add | Func::Sub | Func::Mul | Func::Div | Func::Mod => {
+            arithmetic(func, &args[0], &args[1])
+        }
         Func::Neg => arithmetic(Func::Sub, &zero_like(&args[0])?, &args[0]),
         _ => text(func, args),
     }

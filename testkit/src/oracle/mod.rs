@@ -197,8 +197,20 @@ fn set_op(left: Vec<Row>, mut right: Vec<Row>, op: SetOp, all: bool) -> Vec<Row>
 pub(crate) fn compare_values(a: &Value, b: &Value, desc: bool, nulls_first: bool) -> Ordering {
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
-        (true, false) => if nulls_first { Ordering::Less } else { Ordering::Greater },
-        (false, true) => if nulls_first { Ordering::Greater } else { Ordering::Less },
+        (true, false) => {
+            if nulls_first {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        }
+        (false, true) => {
+            if nulls_first {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
         (false, false) if desc => b.cmp_sql(a),
         (false, false) => a.cmp_sql(b),
     }
@@ -260,7 +272,11 @@ fn time_of(value: &Value) -> Option<i64> {
 }
 
 fn like(value: &Value, time: i64) -> Value {
-    if matches!(value, Value::TimestampTz(_)) { Value::TimestampTz(time) } else { Value::Timestamp(time) }
+    if matches!(value, Value::TimestampTz(_)) {
+        Value::TimestampTz(time)
+    } else {
+        Value::Timestamp(time)
+    }
 }
 
 fn time_window(input: &[Row], time: usize, window: &TimeWindow) -> Vec<Row> {

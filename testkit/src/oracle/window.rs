@@ -118,7 +118,8 @@ fn in_frame(
             groups[i] as i64 - groups[at] as i64
         }
         FrameUnits::Range => {
-            let bounded = |b: &FrameBound| matches!(b, FrameBound::Preceding(_) | FrameBound::Following(_));
+            let bounded =
+                |b: &FrameBound| matches!(b, FrameBound::Preceding(_) | FrameBound::Following(_));
             if bounded(&frame.start) || bounded(&frame.end) {
                 return Err(beyond("RANGE with an offset"));
             }

@@ -191,11 +191,8 @@ impl StateOp {
             Self::Distinct(op) => op.forget(watermark),
             Self::Top(op) => op.forget(watermark),
             Self::Join(op) => op.join.forget(watermark),
-            Self::Pane(_)
-            | Self::Session(_)
-            | Self::Single(_)
-            | Self::Hold(_)
-            | Self::SetOp(_) => {}
+            Self::Pane(_) | Self::Session(_) | Self::Single(_) | Self::Hold(_) | Self::SetOp(_) => {
+            }
         }
     }
 

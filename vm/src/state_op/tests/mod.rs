@@ -3,8 +3,8 @@
 
 mod group;
 mod join;
-mod pane;
 mod order;
+mod pane;
 mod session;
 mod setop;
 mod topn;
@@ -115,10 +115,8 @@ pub(crate) struct View {
 }
 
 pub(crate) fn text(row: &[Value]) -> String {
-    let cells: Vec<String> = row
-        .iter()
-        .map(|v| if v.is_null() { "NULL".to_owned() } else { v.to_string() })
-        .collect();
+    let cells: Vec<String> =
+        row.iter().map(|v| if v.is_null() { "NULL".to_owned() } else { v.to_string() }).collect();
     cells.join("|")
 }
 
