@@ -21,10 +21,43 @@ const MAX_EXPECTED: usize = 4096;
 
 /// Reads NDJSON.
 pub(crate) struct JsonDecoder {
-    /// The keys of the previous line in order, quotes included, and the columns they belong to.
-    expected: Vec<(Vec<u8>, Option<usize>)>,
+    /// The keys of the previous line in order.
+    expected: Vec<Expected>,
     by_name: HashMap<String, usize>,
     scratch: Vec<u8>,
+}
+
+/// A key that is expected at some place of a line.
+struct Expected {
+    /// The key with its quotes.
+    key: Vec<u8>,
+    column: Option<usize>,
+    /// The key as the lowest bytes of a word, and which bytes those are: for keys that fit.
+    word: u128,
+    mask: u128,
+}
+
+impl Expected {
+    fn new(key: &[u8], column: Option<usize>) -> Self {
+        let mut bytes = [0; 16];
+        let mut mask = [0; 16];
+        if let (Some(head), Some(ones)) = (bytes.get_mut(..key.len()), mask.get_mut(..key.len())) {
+            head.copy_from_slice(key);
+            ones.fill(0xff);
+        }
+        let (word, mask) = (u128::from_le_bytes(bytes), u128::from_le_bytes(mask));
+        Self { key: key.to_vec(), column, word, mask }
+    }
+
+    /// Whether the key stands at the beginning of the text.
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        // PERF: one comparison of sixteen bytes instead of a call that compares a few.
+        match text.first_chunk::<16>() {
+            Some(head) if self.mask != 0 => u128::from_le_bytes(*head) & self.mask == self.word,
+            _ => text.starts_with(&self.key),
+        }
+    }
 }
 
 impl JsonDecoder {
@@ -76,11 +109,11 @@ impl JsonDecoder {
     /// The column of the `nth` key of the line.
     #[inline]
     fn key(&mut self, cursor: &mut Cursor<'_>, nth: usize) -> Result<Option<usize>, Fault> {
-        if let Some((key, column)) = self.expected.get(nth)
-            && cursor.text[cursor.at..].starts_with(key)
+        if let Some(expected) = self.expected.get(nth)
+            && expected.begins(&cursor.text[cursor.at..])
         {
-            cursor.at += key.len();
-            return Ok(*column);
+            cursor.at += expected.key.len();
+            return Ok(expected.column);
         }
         self.other_key(cursor, nth)
     }
@@ -97,7 +130,7 @@ impl JsonDecoder {
             Some(column) => Some(*column),
             None => self.by_name.get(&name.to_lowercase()).copied(),
         };
-        let entry = (cursor.text[start..cursor.at].to_vec(), column);
+        let entry = Expected::new(&cursor.text[start..cursor.at], column);
         match self.expected.get_mut(nth) {
             Some(expected) => *expected = entry,
             None if nth < MAX_EXPECTED => self.expected.push(entry),

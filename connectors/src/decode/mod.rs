@@ -18,8 +18,8 @@ use crate::rows::{self, Fault, RowSet};
 pub(crate) use block::Blocks;
 use block::Filled;
 
-/// Bytes read at a time.
-const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes read at a time: what stays in the cache between reading and decoding.
+const BLOCK_BYTES: usize = 1 << 18;
 
 /// A format: takes rows from text.
 pub(crate) trait Decode: Send {

@@ -5,5 +5,4 @@ mod generators;
 mod json;
 mod parquet;
 mod sinks;
-mod speed;
 mod support;
