@@ -163,7 +163,7 @@ fn quote_or_escape(text: &[u8]) -> Option<usize> {
         let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
         let word = u64::from_le_bytes(*chunk);
         let found =
-            is_zero(word ^ ONES * u64::from(b'"')) | is_zero(word ^ ONES * u64::from(b'\\'));
+            is_zero(word ^ (ONES * u64::from(b'"'))) | is_zero(word ^ (ONES * u64::from(b'\\')));
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize / 8);
         }
