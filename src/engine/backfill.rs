@@ -121,6 +121,9 @@ impl Engine {
         };
         let mut rejected = Deltas::new();
         self.take_errors(id, epoch, &output.errors, &mut rejected)?;
+        for (into, delta) in &rejected {
+            self.apply_output(*into, delta)?;
+        }
         self.apply_output(id, &output.delta)?;
         all.extend(output.delta);
         Ok(())

@@ -34,11 +34,19 @@ impl Engine {
         }
         self.epoch = epoch;
         self.now = now;
-        for i in 0..self.order.len() {
-            self.step_view(self.order[i], epoch, now, &mut deltas)?;
-        }
+        self.committing = true;
+        let stepped = self.step_views(epoch, now, &mut deltas);
+        self.committing = false;
+        stepped?;
         self.deliver(epoch, now, &deltas);
         Ok(epoch)
+    }
+
+    fn step_views(&mut self, epoch: Epoch, now: Timestamp, deltas: &mut Deltas) -> Result<()> {
+        for i in 0..self.order.len() {
+            self.step_view(self.order[i], epoch, now, deltas)?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, id: RelationId, delta: &[Batch]) -> Result<()> {
@@ -136,7 +144,11 @@ impl Engine {
                 ]
             })
             .collect();
-        self.keep_rejected(into, &rows, deltas)
+        let before = deltas.get(&into).map_or(0, Vec::len);
+        self.keep_rejected(into, &rows, deltas)?;
+        // In the midst of a commit: the relations' own changes were applied before the views stepped.
+        let kept = deltas.get(&into).map_or_else(Vec::new, |d| d[before..].to_vec());
+        if self.committing { self.apply(into, &kept) } else { Ok(()) }
     }
 
     /// Adds rows to a relation of rejected rows, if there is room for them; the counters always count.
@@ -150,7 +162,8 @@ impl Engine {
         self.keep_rejected_batch(into, Batch::from_rows(rows, &types)?, deltas)
     }
 
-    /// The same for a batch.
+    /// The same for a batch. The rows are in the changes of the epoch; whoever calls before the commit leaves applying
+    /// them to it.
     pub(crate) fn keep_rejected_batch(
         &mut self,
         into: RelationId,
@@ -161,7 +174,6 @@ impl Engine {
         let room = self.options.rejected_rows_kept.saturating_sub(kept);
         let batch = if batch.rows() > room { batch.slice(0, room) } else { batch };
         if batch.rows() > 0 {
-            self.apply(into, std::slice::from_ref(&batch))?;
             deltas.entry(into).or_default().push(batch);
         }
         Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct Engine {
     pub(crate) epoch: Epoch,
     /// Timestamp of the last commit; commits never go back in time.
     pub(crate) now: Timestamp,
+    /// Relations have their changes already, views are stepping.
+    pub(crate) committing: bool,
     next_id: u32,
 }
 
@@ -150,6 +152,7 @@ impl Engine {
             sinks: BTreeMap::new(),
             epoch: Epoch(0),
             now: Timestamp::MIN,
+            committing: false,
             next_id: 1,
         }
     }

@@ -5,6 +5,13 @@ use std::process::{Command, Output, Stdio};
 
 use crate::root;
 
+/// Where this build's results are.
+fn target_folder() -> std::path::PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let folder = test.ancestors().nth(3).expect("target/debug/deps/test");
+    folder.to_owned()
+}
+
 /// The program, built once.
 fn program() -> Command {
     // Cargo builds the program for its own package only, so it is asked for here; the build is shared.
@@ -12,15 +19,14 @@ fn program() -> Command {
     BUILT.call_once(|| {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let status = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "arena-tr-repl"])
+            .args(["build", "--quiet", "--package", "arena-tr-repl", "--target-dir"])
+            .arg(target_folder())
             .current_dir(root())
             .status()
             .expect("cargo runs");
         assert!(status.success(), "the program builds");
     });
-    let target = std::env::current_exe().expect("a test knows where it is");
-    let folder = target.parent().and_then(|p| p.parent()).expect("target/debug/deps/test");
-    Command::new(folder.join("arena-tr"))
+    Command::new(target_folder().join("debug/arena-tr"))
 }
 
 fn run(args: &[&str], input: &str) -> Output {

@@ -11,7 +11,7 @@ use arena_tr::{Database, Options, Value};
 
 use crate::conformance_data;
 
-/// Events of each kind when one commit takes one event: the whole data set would only take longer.
+/// q0 to q22.
 const QUERIES: usize = 23;
 
 /// The script with its paths made absolute and its file views made sinks where the test wants them.
@@ -24,6 +24,26 @@ fn script(data: &Path) -> String {
             text.replace(&format!("'{file}'"), &format!("'{}'", folder.join(file).display()))
         },
     )
+}
+
+/// Queries whose operator the engine refuses by name: window functions other than Top-N.
+const NOT_BUILT: &[&str] = &[];
+
+/// Runs the script; only the views of [`NOT_BUILT`] may be refused, and they must be.
+fn run_script(db: &Database, script: &str) {
+    let mut session = db.session();
+    for range in arena_tr::sql::split(script) {
+        let sql = &script[range];
+        let refused = NOT_BUILT.iter().any(|q| sql.contains(&format!("MATERIALIZED VIEW {q} ")));
+        match session.execute(sql) {
+            Ok(_) => assert!(!refused, "built now, take it off the list: {sql}"),
+            Err(e) => assert!(
+                refused && e.kind() == arena_tr::ErrorKind::Unsupported,
+                "{sql}\n{}",
+                e.render()
+            ),
+        }
+    }
 }
 
 fn database(batch_rows: usize) -> Database {
@@ -39,12 +59,16 @@ fn all_queries_at_every_commit_size() {
     let script = script(&data);
     for batch_rows in [1, 7, 64, 1024] {
         let db = database(batch_rows);
-        db.session().execute(&script).unwrap_or_else(|e| panic!("{}", e.render()));
-        let failures: Vec<String> =
-            (0..QUERIES).filter_map(|q| compare(&db, &data, &format!("q{q}")).err()).collect();
+        run_script(&db, &script);
+        let failures: Vec<String> = (0..QUERIES)
+            .map(|q| format!("q{q}"))
+            .filter(|q| !NOT_BUILT.contains(&q.as_str()))
+            .filter_map(|q| compare(&db, &data, &q).err())
+            .collect();
+        let equal = QUERIES - NOT_BUILT.len() - failures.len();
         println!(
-            "nexmark, commits of {batch_rows} rows a source: {} of 23 equal",
-            QUERIES - failures.len()
+            "nexmark, commits of {batch_rows} rows a source: \
+             {equal} of {QUERIES} equal, not built: {NOT_BUILT:?}"
         );
         assert!(failures.is_empty(), "commits of {batch_rows}:\n{}", failures.join("\n"));
     }

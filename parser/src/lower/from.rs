@@ -191,8 +191,11 @@ impl Lower<'_, '_> {
             return self.function_item(call, lateral, with_ordinality, alias);
         }
         let name = self.object_name(name)?;
-        name.parts.first().map_or(Ok(()), |first| self.not_reserved(first))?;
         let window = self.cuts.take_window(name.span.start as usize);
+        // In place of a window that was cut out stands whatever word it began with.
+        if let (None, Some(first)) = (&window, name.parts.first()) {
+            self.not_reserved(first)?;
+        }
         let start = name.span;
         let unsupported = self.marked(start.end as usize);
         let (alias, end) = self.alias(alias, start.end as usize)?;

@@ -8,8 +8,8 @@ use arena_tr_types::{SqlError, Timestamp};
 
 use crate::bytecode::{JoinSpec, State, StateSpec};
 use crate::state_op::{
-    self, Distinct, Group, Hold, Join, JoinStep, PaneGroup, SessionAssign, SessionGroup, SetOp,
-    Side, SingleRow, StateContext, TopN,
+    self, Distinct, Group, Hold, Join, JoinStep, Over, PaneGroup, SessionAssign, SessionGroup,
+    SetOp, Side, SingleRow, StateContext, TopN,
 };
 
 /// A state operator.
@@ -23,6 +23,7 @@ pub(crate) enum StateOp {
     Single(Box<SingleRow>),
     Hold(Box<Hold>),
     SetOp(Box<SetOp>),
+    Over(Box<Over>),
     Join(Box<JoinOp>),
 }
 
@@ -82,6 +83,7 @@ macro_rules! each {
             StateOp::Single($op) => $body,
             StateOp::Hold($op) => $body,
             StateOp::SetOp($op) => $body,
+            StateOp::Over($op) => $body,
             StateOp::Join($op) => $body,
         }
     };
@@ -120,10 +122,7 @@ impl StateOp {
                 let join = Join::new(cx, input, right, &join_spec(spec));
                 Self::Join(Box::new(JoinOp { join, residual, shown: Vec::new() }))
             }
-            other => {
-                let what = format!("the {} operator", other.kind().word());
-                return Err(SqlError::unsupported(what));
-            }
+            StateSpec::Over(spec) => Self::Over(Box::new(Over::new(cx, input, spec)?)),
         })
     }
 
@@ -138,6 +137,7 @@ impl StateOp {
             Self::Top(op) => op.apply(batch),
             Self::Single(op) => op.apply(batch),
             Self::Hold(op) => op.apply(batch),
+            Self::Over(op) => op.apply(batch),
             Self::SetOp(op) => op.apply(if right { Side::Right } else { Side::Left }, batch),
             Self::Join(_) => unreachable!("verified: a join takes rows by its own instructions"),
         }
@@ -191,6 +191,7 @@ impl StateOp {
             Self::Distinct(op) => op.forget(watermark),
             Self::Top(op) => op.forget(watermark),
             Self::Join(op) => op.join.forget(watermark),
+            Self::Over(op) => op.forget(watermark),
             Self::Pane(_) | Self::Session(_) | Self::Single(_) | Self::Hold(_) | Self::SetOp(_) => {
             }
         }
