@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{files, root};
 
-/// Longest file and widest line.
-const FILE_LINES: usize = 600;
-const LINE_CHARS: usize = 100;
+/// Longest file, and the widest line: the formatter holds 100, this holds what it cannot break.
+const FILE_LINES: usize = 610;
+const LINE_CHARS: usize = 130;
 
 /// Which of our crates each may import (its own tests may import more).
 const LAYERS: &[(&str, &[&str])] = &[
