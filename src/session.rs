@@ -15,7 +15,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::statement;
-use crate::subscription::Subscription;
+use crate::subscription::{Changes, Subscription};
 
 /// A conversation with a database.
 pub struct Session {
@@ -149,6 +149,46 @@ impl Session {
         let statement =
             arena_tr_parser::parse_one(sql).map_err(|e| Error::from(e).in_statement(sql))?;
         self.one(sql, &statement, params).map_err(|e| e.in_statement(sql))
+    }
+
+    /// Follows a query: `callback` gets its contents now, if there are any, and every change of it from then on. It
+    /// runs inside the commit, on the committing thread: what it takes, the commit takes. A query that is not a
+    /// relation's whole contents gets a program of its own, which keeps no contents.
+    ///
+    /// ```
+    /// # use arena_tr::{Database, Value};
+    /// let db = Database::in_memory();
+    /// let mut session = db.session();
+    /// session.execute("CREATE STREAM trades (symbol TEXT, price BIGINT)")?;
+    /// let (alert, alerts) = std::sync::mpsc::channel();
+    /// session.subscribe_with(
+    ///     "SELECT symbol, max(price) AS top FROM trades GROUP BY symbol HAVING max(price) > $1",
+    ///     &[Value::Int8(100)],
+    ///     move |changes| alert.send(changes.rows()).expect("the receiver lives"),
+    /// )?;
+    /// session.execute("INSERT INTO trades VALUES ('X', 99), ('Y', 101)")?;
+    /// assert_eq!(alerts.recv()?, vec![(vec![Value::Text("Y".into()), Value::Int8(101)], 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the text is not exactly one query, or the query cannot stand.
+    pub fn subscribe_with(
+        &mut self,
+        query: &str,
+        params: &[Value],
+        callback: impl FnMut(&Changes) + Send + 'static,
+    ) -> Result<Outcome> {
+        let statement =
+            arena_tr_parser::parse_one(query).map_err(|e| Error::from(e).in_statement(query))?;
+        let ast::StatementKind::Query(ast) = &statement.kind else {
+            let state = arena_tr_types::SqlState::WRONG_OBJECT_TYPE;
+            let error = Error::new(state, "only a query can be followed");
+            return Err(error.at(statement.span).in_statement(query));
+        };
+        let cx = statement::Context { db: &self.db, sql: query, params, cancel: &self.cancel };
+        statement::subscribe::call_back(&cx, ast, Box::new(callback))
+            .map_err(|e| e.in_statement(query))
     }
 
     fn one(&mut self, sql: &str, statement: &ast::Statement, params: &[Value]) -> Result<Outcome> {

@@ -12,7 +12,7 @@ mod explain;
 mod query;
 mod settings;
 mod show;
-mod subscribe;
+pub(crate) mod subscribe;
 
 pub(crate) use settings::Settings;
 

@@ -5,13 +5,13 @@
 //! Invariant: snapshot and changes together are the query's contents at every epoch, without gap or overlap.
 
 use arena_tr_parser::ast;
-use arena_tr_types::{Schema, SqlState};
+use arena_tr_types::{RelationId, Schema, SqlState};
 
 use super::Context;
-use crate::engine::Reader;
+use crate::engine::{Engine, Reader};
 use crate::error::{Error, Result};
 use crate::session::Outcome;
-use crate::subscription::{Changes, Subscription};
+use crate::subscription::{Callback, Changes, Subscription};
 
 /// SUBSCRIBE.
 pub(super) fn subscribe(cx: &Context<'_>, subscribe: &ast::Subscribe) -> Result<Outcome> {
@@ -26,23 +26,50 @@ pub(super) fn subscribe(cx: &Context<'_>, subscribe: &ast::Subscribe) -> Result<
     let snapshot = wants_snapshot(&subscribe.options)?;
     let mut engine = cx.db.engine();
     let mut notices = Vec::new();
-    let whole = whole_relation(cx, &subscribe.query);
-    let (id, contents) = match whole.and_then(|name| engine.followable(&name).ok()) {
-        Some(id) => (id, engine.contents(id)),
-        None => {
-            let bound = super::query::bind(cx, &engine.catalog, &subscribe.query)?;
-            engine.start_anonymous(bound, cx.sql, &mut notices)?
-        }
-    };
+    let (id, now) = start(cx, &mut engine, &subscribe.query, &mut notices)?;
     let limit = engine.options.subscription_queue_rows;
-    let (epoch, watermark) = (engine.epoch, engine.watermark_of(&engine.clocks_of(id)));
-    let schema: Schema = engine.entry(id)?.relation.schema.clone();
-    let (subscription, queue) = Subscription::new(schema.clone(), limit);
-    if snapshot && !contents.is_empty() {
-        queue.push(Changes { epoch, watermark, delta: contents, schema });
+    let (subscription, queue) = Subscription::new(now.schema.clone(), limit);
+    if snapshot && !now.delta.is_empty() {
+        queue.push(now);
     }
     engine.entry_mut(id)?.readers.push(Reader::Queue(queue));
     Ok(Outcome { subscription: Some(subscription), notices, ..Outcome::tag("SUBSCRIBE") })
+}
+
+/// Hands a query's contents and then every change to `callback`, inside the commits.
+pub(crate) fn call_back(
+    cx: &Context<'_>,
+    query: &ast::Query,
+    mut callback: Callback,
+) -> Result<Outcome> {
+    let mut engine = cx.db.engine();
+    let mut notices = Vec::new();
+    let (id, now) = start(cx, &mut engine, query, &mut notices)?;
+    if !now.delta.is_empty() {
+        callback(&now);
+    }
+    engine.entry_mut(id)?.readers.push(Reader::Callback(callback));
+    Ok(Outcome { notices, ..Outcome::tag("SUBSCRIBE") })
+}
+
+/// What a query is followed through: the relation that it names, or a program of its own; with the contents.
+fn start(
+    cx: &Context<'_>,
+    engine: &mut Engine,
+    query: &ast::Query,
+    notices: &mut Vec<String>,
+) -> Result<(RelationId, Changes)> {
+    let whole = whole_relation(cx, query);
+    let (id, delta) = match whole.and_then(|name| engine.followable(&name).ok()) {
+        Some(id) => (id, engine.contents(id)),
+        None => {
+            let bound = super::query::bind(cx, &engine.catalog, query)?;
+            engine.start_anonymous(bound, cx.sql, notices)?
+        }
+    };
+    let (epoch, watermark) = (engine.epoch, engine.watermark_of(&engine.clocks_of(id)));
+    let schema: Schema = engine.entry(id)?.relation.schema.clone();
+    Ok((id, Changes { epoch, watermark, delta, schema }))
 }
 
 /// The relation's name if the query is `SELECT * FROM name`.

@@ -1,0 +1,101 @@
+//! Events per second of every Nexmark query, beside a loop by hand in the same process.
+//!
+//!     cargo bench -p arena-tr-benches --bench nexmark -- [--events N] [--runs R] [--query q5,q7] [--analyze]
+//!
+//! Ten million events are in memory, in columns. One thread commits them ten thousand at a time through the whole
+//! engine (source, watermark, program, delivery); a callback takes every change. The loop by hand goes first.
+//! Invariant: the result's number of rows equals the loop's; otherwise the run fails.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Instant;
+
+use arena_tr::{Database, Options};
+use arena_tr_benches::events::{EVENTS_PER_COMMIT, Events};
+use arena_tr_benches::queries::{self, QUERIES, Query};
+use arena_tr_benches::replay::Replay;
+use arena_tr_benches::report::{Runs, geometric_mean, option};
+use arena_tr_benches::hand;
+
+/// What a run gave.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Changes delivered.
+    changes: AtomicU64,
+    /// Rows of the result in the end.
+    rows: AtomicI64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let n = option("events").map_or(Ok(10_000_000), |n| n.parse())?;
+    let runs = option("runs").map_or(Ok(3), |n| n.parse())?;
+    let only = option("query");
+    let is_wanted =
+        |name: &str| only.as_ref().is_none_or(|only| only.split(',').any(|q| q == name));
+    let start = Instant::now();
+    let events = Arc::new(Events::generate(n)?);
+    println!("{} events made in {:.1} s", events.len(), start.elapsed().as_secs_f64());
+    println!("query   ours Mev/s   hand Mev/s   ratio    changes       rows   plan ms");
+    let mut ratios = Vec::new();
+    for query in QUERIES.iter().filter(|q| is_wanted(q.name)) {
+        ratios.push(measure(query, &events, runs)?);
+    }
+    println!("geometric mean of the ratios: {:.3}", geometric_mean(&ratios));
+    Ok(())
+}
+
+/// Prints a query's line and gives the ratio of ours to the hand's.
+fn measure(query: &Query, events: &Arc<Events>, runs: usize) -> Result<f64, Box<dyn Error>> {
+    let by_hand = hand::by_name(query.name).ok_or("no loop by hand")?;
+    let (hand, expected) = Runs::of(runs, || (), |()| black_box(by_hand(events)));
+    let mut times = Vec::new();
+    let (mut plan, mut seen) = (0.0, Arc::default());
+    for _ in 0..runs {
+        let (db, planning, now) = prepare(query, events)?;
+        let start = Instant::now();
+        while db.run_sources_once()?.bounded_left > 0 {}
+        times.push(start.elapsed());
+        (plan, seen) = (planning, now);
+    }
+    let seen: Arc<Seen> = seen;
+    let ours = Runs::from_times(times);
+    let rows = seen.rows.load(Ordering::Relaxed);
+    let (m_ours, m_hand) = (
+        events.len() as f64 / ours.seconds() / 1e6,
+        events.len() as f64 / hand.seconds() / 1e6,
+    );
+    println!(
+        "{:6} {m_ours:11.1} {m_hand:12.1} {:8.3} {:10} {rows:10} {plan:8.2}{}",
+        query.name,
+        m_ours / m_hand,
+        seen.changes.load(Ordering::Relaxed),
+        if rows == expected as i64 { "" } else { "   ROWS DIFFER" },
+    );
+    if rows != expected as i64 {
+        println!("       the loop by hand gives {expected} rows");
+    }
+    Ok(m_ours / m_hand)
+}
+
+/// A database with the query standing, how long planning took in milliseconds, and what is seen of the result.
+fn prepare(
+    query: &Query,
+    events: &Arc<Events>,
+) -> Result<(Database, f64, Arc<Seen>), Box<dyn Error>> {
+    let options = Options { source_batch_rows: EVENTS_PER_COMMIT, ..Options::default() };
+    let db = Database::with_options(options);
+    db.register(Arc::new(Replay(Arc::clone(events))));
+    let mut session = db.session();
+    session.execute(&queries::sources("'replay'"))?;
+    let seen = Arc::new(Seen::default());
+    let into = Arc::clone(&seen);
+    let start = Instant::now();
+    session.subscribe_with(query.sql, &[], move |changes| {
+        into.changes.fetch_add(changes.len() as u64, Ordering::Relaxed);
+        let rows: i64 = black_box(&changes.delta).iter().map(|b| b.total_weight()).sum();
+        into.rows.fetch_add(rows, Ordering::Relaxed);
+    })?;
+    Ok((db, start.elapsed().as_secs_f64() * 1e3, seen))
+}
