@@ -97,7 +97,7 @@ impl Database {
     ) -> Result<()> {
         let mut engine = self.engine();
         let id = engine.followable(relation)?;
-        engine.entry_mut(id)?.readers.push(Reader::Callback(Box::new(callback)));
+        engine.follow(id, Reader::Callback(Box::new(callback)))?;
         Ok(())
     }
 
@@ -110,9 +110,9 @@ impl Database {
         let mut engine = self.engine();
         let id = engine.followable(relation)?;
         let limit = engine.options.subscription_queue_rows;
-        let entry = engine.entry_mut(id)?;
-        let (subscription, queue) = Subscription::new(entry.relation.schema.clone(), limit);
-        entry.readers.push(Reader::Queue(queue));
+        let schema = engine.entry(id)?.relation.schema.clone();
+        let (subscription, queue) = Subscription::new(schema, limit);
+        engine.follow(id, Reader::Queue(queue))?;
         Ok(subscription)
     }
 

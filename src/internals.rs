@@ -39,6 +39,22 @@ impl Internals<'_> {
         Ok((bound.plan.shown(&bound.schema), names))
     }
 
+    /// Starts to count what the instructions of all standing queries do.
+    pub fn analyze_all(&self) {
+        let mut engine = self.db.engine();
+        engine
+            .relations
+            .values_mut()
+            .filter_map(|e| e.view.as_mut())
+            .for_each(|view| view.task.analyze(true));
+    }
+
+    /// The programs of all standing queries, with what was counted.
+    pub fn programs(&self) -> Vec<String> {
+        let engine = self.db.engine();
+        engine.relations.values().filter_map(|e| Some(e.view.as_ref()?.task.to_text())).collect()
+    }
+
     /// Bytes that the relation's contents and its program's state occupy.
     ///
     /// # Errors

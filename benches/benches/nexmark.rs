@@ -14,10 +14,10 @@ use std::time::Instant;
 
 use arena_tr::{Database, Options};
 use arena_tr_benches::events::{EVENTS_PER_COMMIT, Events};
+use arena_tr_benches::hand;
 use arena_tr_benches::queries::{self, QUERIES, Query};
 use arena_tr_benches::replay::Replay;
-use arena_tr_benches::report::{Runs, geometric_mean, option};
-use arena_tr_benches::hand;
+use arena_tr_benches::report::{Runs, flag, geometric_mean, option};
 
 /// What a run gave.
 #[derive(Debug, Default)]
@@ -54,18 +54,22 @@ fn measure(query: &Query, events: &Arc<Events>, runs: usize) -> Result<f64, Box<
     let (mut plan, mut seen) = (0.0, Arc::default());
     for _ in 0..runs {
         let (db, planning, now) = prepare(query, events)?;
+        if flag("analyze") {
+            db.internals().analyze_all();
+        }
         let start = Instant::now();
         while db.run_sources_once()?.bounded_left > 0 {}
         times.push(start.elapsed());
+        if flag("analyze") && times.len() == runs {
+            db.internals().programs().iter().for_each(|text| println!("{text}"));
+        }
         (plan, seen) = (planning, now);
     }
     let seen: Arc<Seen> = seen;
     let ours = Runs::from_times(times);
     let rows = seen.rows.load(Ordering::Relaxed);
-    let (m_ours, m_hand) = (
-        events.len() as f64 / ours.seconds() / 1e6,
-        events.len() as f64 / hand.seconds() / 1e6,
-    );
+    let (m_ours, m_hand) =
+        (events.len() as f64 / ours.seconds() / 1e6, events.len() as f64 / hand.seconds() / 1e6);
     println!(
         "{:6} {m_ours:11.1} {m_hand:12.1} {:8.3} {:10} {rows:10} {plan:8.2}{}",
         query.name,

@@ -27,7 +27,11 @@ pub fn sources(connector: &str) -> String {
     ];
     let mut sql = String::new();
     for (name, columns) in tables {
-        let table = if connector.starts_with("'nexmark'") { format!(", table = '{name}'") } else { String::new() };
+        let table = if connector.starts_with("'nexmark'") {
+            format!(", table = '{name}'")
+        } else {
+            String::new()
+        };
         sql += &format!(
             "CREATE SOURCE {name} ({columns}, WATERMARK FOR date_time AS date_time - INTERVAL '4' SECOND)
              WITH (connector = {connector}{table});\n"

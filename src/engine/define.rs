@@ -15,7 +15,7 @@ use arena_tr_storage::table::RelationStore;
 use arena_tr_types::{DataType, Field, RelationId, Schema, SqlState, Value};
 use arena_tr_vm::{ConstEvaluator, Task, compile};
 
-use super::{Engine, Entry, Feed, FeedState, View, kind_name};
+use super::{Engine, Entry, Feed, FeedState, Reader, View, kind_name};
 use crate::connector::Source;
 use crate::error::{Error, Result};
 use crate::introspect::plain_relation;
@@ -158,6 +158,21 @@ impl Engine {
         self.entry_mut(id)?.view = Some(view);
         self.order.push(id);
         self.backfill(id, notices)
+    }
+
+    /// Adds a reader of a relation's changes: from now on all columns of it are used.
+    pub(crate) fn follow(&mut self, id: RelationId, reader: Reader) -> Result<()> {
+        self.want_all(id)?;
+        self.entry_mut(id)?.readers.push(reader);
+        Ok(())
+    }
+
+    /// Marks every delivered column as used, if the relation has a connector.
+    pub(crate) fn want_all(&mut self, id: RelationId) -> Result<()> {
+        if let Some(feed) = &mut self.entry_mut(id)?.connector {
+            feed.wanted.fill(true);
+        }
+        Ok(())
     }
 
     fn want_input(&mut self, input: &Input) -> Result<()> {

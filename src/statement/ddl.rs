@@ -313,6 +313,7 @@ pub(super) fn create_sink(cx: &Context<'_>, create: &ast::CreateSink) -> Result<
     match made {
         Ok(sink) => {
             let sql = cx.sql.to_owned();
+            engine.want_all(input)?;
             engine.sinks.insert(name, SinkEntry { input, sql, sink, failed: None });
             Ok(Outcome { notices, ..Outcome::tag("CREATE SINK") })
         }

@@ -3,6 +3,8 @@
 //! Invariant: what is shown is what would run: the same planning and the same code generation, nothing redone
 //! for display.
 
+use std::time::Instant;
+
 use arena_tr_parser::ast::{self, ExplainForm, ExplainTarget, StatementKind};
 use arena_tr_planner::physical::PhysicalPlan;
 use arena_tr_planner::{Lowered, Mode};
@@ -17,7 +19,7 @@ use crate::session::Outcome;
 /// EXPLAIN.
 pub(super) fn explain(cx: &Context<'_>, explain: &ast::Explain) -> Result<Outcome> {
     if explain.analyze {
-        return Err(Error::unsupported("EXPLAIN ANALYZE"));
+        return analyze(cx, &explain.target);
     }
     let engine = cx.db.engine();
     let text = match &explain.target {
@@ -32,6 +34,44 @@ pub(super) fn explain(cx: &Context<'_>, explain: &ast::Explain) -> Result<Outcom
         },
     };
     super::show::texts(&["plan"], text.lines().map(|line| vec![line.to_owned()]))
+}
+
+/// EXPLAIN ANALYZE: what each instruction did. A query runs for it, once; a view that stands is counted from the first
+/// time that it is asked for, because reading the clock around every instruction costs a little.
+fn analyze(cx: &Context<'_>, target: &ExplainTarget) -> Result<Outcome> {
+    let mut engine = cx.db.engine();
+    let text = match target {
+        ExplainTarget::Statement(statement) => {
+            let StatementKind::Query(query) = &statement.kind else {
+                return Err(Error::unsupported("EXPLAIN ANALYZE of this statement"));
+            };
+            let bound = super::query::bind(cx, &engine.catalog, query)?;
+            let lowered = super::query::lower_ad_hoc(&engine.catalog, bound.plan)?;
+            let start = Instant::now();
+            let (task, output) = super::query::step_once(cx, &engine, &lowered.plan, true)?;
+            let (ms, rows) = (start.elapsed().as_secs_f64() * 1e3, output.delta.iter());
+            let rows: usize = rows.map(arena_tr_storage::Batch::live).sum();
+            format!("{}; {rows} rows in {ms:.3} ms\n", task.to_text())
+        }
+        ExplainTarget::View(name) => {
+            let key = super::catalog_name(name);
+            let id = engine.find(&key).ok_or_else(|| unknown(&key).at(name.span))?.id;
+            let Some(view) = &mut engine.entry_mut(id)?.view else {
+                return Err(not_a_view(&key).at(name.span));
+            };
+            if !view.task.is_analyzed() {
+                view.task.analyze(true);
+                let notice = format!("\"{key}\" is counted from now on; ask again later");
+                return Ok(Outcome { notices: vec![notice], ..Outcome::tag("EXPLAIN") });
+            }
+            view.task.to_text()
+        }
+    };
+    super::show::texts(&["plan"], text.lines().map(|line| vec![line.to_owned()]))
+}
+
+fn not_a_view(name: &str) -> Error {
+    Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not a materialized view"))
 }
 
 /// Plans a query as it would run: once, or, with a view's name, standing.
@@ -74,11 +114,7 @@ fn view(engine: &Engine, form: ExplainForm, name: &ast::ObjectName) -> Result<St
     let key = super::catalog_name(name);
     let relation = engine.find(&key).ok_or_else(|| unknown(&key).at(name.span))?;
     let Some(view) = &engine.entry(relation.id)?.view else {
-        return Err(Error::new(
-            SqlState::WRONG_OBJECT_TYPE,
-            format!("\"{key}\" is not a materialized view"),
-        )
-        .at(name.span));
+        return Err(not_a_view(&key).at(name.span));
     };
     match form {
         ExplainForm::Bytecode => Ok(view.program.to_text()),

@@ -13,7 +13,7 @@ use arena_tr_planner::physical::{PhysicalPlan, Presentation};
 use arena_tr_planner::{Lowered, Mode, lower, optimize};
 use arena_tr_storage::Batch;
 use arena_tr_types::{SqlState, Value};
-use arena_tr_vm::{ConstEvaluator, OnError, StepInput, Task, compile, present};
+use arena_tr_vm::{ConstEvaluator, OnError, StepInput, StepOutput, Task, compile, present};
 
 use super::Context;
 use crate::engine::{Engine, kind_name};
@@ -66,13 +66,29 @@ pub(super) fn execute(
     engine: &Engine,
     plan: &PhysicalPlan,
 ) -> Result<Vec<Batch>> {
+    let (task, output) = step_once(cx, engine, plan, false)?;
+    if task.program().output().presentation == Presentation::default() {
+        return Ok(output.delta);
+    }
+    let rows = present(task.program().output(), &output.delta);
+    Ok(vec![Batch::from_rows(&rows, &shown_schema(plan).types())?])
+}
+
+/// Steps a plan's program once over the contents of what it reads.
+pub(super) fn step_once(
+    cx: &Context<'_>,
+    engine: &Engine,
+    plan: &PhysicalPlan,
+    analyze: bool,
+) -> Result<(Task, StepOutput)> {
     let program = Arc::new(compile(plan, "query")?);
     let mut contents = Vec::with_capacity(plan.inputs.len());
     for input in &plan.inputs {
         contents.push(readable(engine, input.relation, &input.name)?);
     }
     let slices: Vec<&[Batch]> = contents.iter().map(Vec::as_slice).collect();
-    let mut task = Task::new(Arc::clone(&program), &engine.pool, 0)?;
+    let mut task = Task::new(program, &engine.pool, 0)?;
+    task.analyze(analyze);
     let output = task.step(&StepInput {
         epoch: engine.epoch,
         now: engine.options.clock.now().max(engine.now),
@@ -81,12 +97,7 @@ pub(super) fn execute(
         on_error: OnError::Abort,
         cancel: Some(cx.cancel.flag()),
     })?;
-    let plain = Presentation::default();
-    if program.output().presentation == plain {
-        return Ok(output.delta);
-    }
-    let rows = present(program.output(), &output.delta);
-    Ok(vec![Batch::from_rows(&rows, &shown_schema(plan).types())?])
+    Ok((task, output))
 }
 
 /// The contents of a relation for reading, or why it has none.

@@ -32,7 +32,7 @@ pub(super) fn subscribe(cx: &Context<'_>, subscribe: &ast::Subscribe) -> Result<
     if snapshot && !now.delta.is_empty() {
         queue.push(now);
     }
-    engine.entry_mut(id)?.readers.push(Reader::Queue(queue));
+    engine.follow(id, Reader::Queue(queue))?;
     Ok(Outcome { subscription: Some(subscription), notices, ..Outcome::tag("SUBSCRIBE") })
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn call_back(
     if !now.delta.is_empty() {
         callback(&now);
     }
-    engine.entry_mut(id)?.readers.push(Reader::Callback(callback));
+    engine.follow(id, Reader::Callback(callback))?;
     Ok(Outcome { notices, ..Outcome::tag("SUBSCRIBE") })
 }
 

@@ -108,8 +108,7 @@ pub(super) fn q4(events: &Events) -> u64 {
             Tag::Auction => {
                 let k = next(&mut at.auction);
                 let category = a.category[k] as usize;
-                let mut best =
-                    Best { category, opens: a.time[k], closes: a.expires[k], price: -1 };
+                let mut best = Best { category, opens: a.time[k], closes: a.expires[k], price: -1 };
                 for (price, time) in early.remove(&a.id[k]).unwrap_or_default() {
                     averages.bid(&mut best, price, time);
                 }

@@ -43,3 +43,21 @@ fn a_generated_stream_keeps_a_view_true() {
     let rows = session.query("SELECT n, ok FROM n", &[]).expect("a query").to_vec();
     assert_eq!(rows, [[arena_tr::Value::Int8(4600), arena_tr::Value::Bool(true)]]);
 }
+
+#[test]
+fn whoever_follows_a_source_gets_all_its_columns() -> Result<(), Error> {
+    let db = Database::in_memory();
+    crate::register_all(&db);
+    let mut session = db.session();
+    session.execute(
+        "CREATE SOURCE person (id BIGINT, city VARCHAR)
+         WITH (connector = 'nexmark', table = 'person', events = 100)",
+    )?;
+    let mut whole = db.subscribe("person")?;
+    session.execute("WAIT FOR SOURCES")?;
+    let rows = whole.try_next()?.expect("two people signed up").rows();
+    assert_eq!(rows.len(), 2);
+    let is_whole = |row: &[Value]| row[0] != Value::Int8(0) && !row[1].to_string().is_empty();
+    assert!(rows.iter().all(|(row, weight)| *weight == 1 && is_whole(row)), "{rows:?}");
+    Ok(())
+}

@@ -194,14 +194,24 @@ impl Task {
         self.code.pipelines.iter().map(of_line).collect()
     }
 
-    /// The program's text with the counters behind each instruction: `EXPLAIN ANALYZE`.
+    /// Whether it counts what its instructions do.
+    pub fn is_analyzed(&self) -> bool {
+        !self.machine.counters.is_empty()
+    }
+
+    /// The program's text with the counters behind each instruction, and what each state holds: `EXPLAIN ANALYZE`.
     pub fn to_text(&self) -> String {
         let counters = self.counters();
-        self.program.to_text_with(|pipeline, inst| {
+        let mut text = self.program.to_text_with(|pipeline, inst| {
             let c = counters.get(pipeline)?.get(inst)?;
             let per_row = c.ns as f64 / c.rows.max(1) as f64;
-            Some(format!("{} calls, {} rows, {per_row:.2} ns/row", c.calls, c.rows))
-        })
+            let ms = c.ns as f64 / 1e6;
+            Some(format!("{} calls, {} rows, {ms:.3} ms, {per_row:.2} ns/row", c.calls, c.rows))
+        });
+        for (i, bytes) in self.held_bytes().into_iter().enumerate() {
+            text += &format!("; state {i} holds {bytes} bytes\n");
+        }
+        text
     }
 
     /// Whether a step failed; the task must be rebuilt then.
