@@ -331,6 +331,13 @@ impl StrBuilder {
         self.views.push(view);
     }
 
+    /// Appends a string whose bytes are all in its view.
+    #[inline]
+    pub fn push_view(&mut self, view: View) {
+        debug_assert!(view.is_inline(), "a long string belongs to a heap");
+        self.views.push(view);
+    }
+
     /// Puts the bytes of a long string in the current heap.
     fn store(&mut self, bytes: &[u8]) -> View {
         assert!(bytes.len() <= MAX_STR_BYTES, "functions bound the length of what they build");

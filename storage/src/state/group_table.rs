@@ -14,11 +14,31 @@ use arena_tr_types::DataType;
 use crate::OutOfMemory;
 use crate::arena::{Addr, Owner, Pool};
 use crate::column::Column;
-use crate::state::cell::Cell;
 use crate::state::directory::Directory;
 use crate::state::hash;
 use crate::state::heap::{Heap, NO_ADDR};
 use crate::state::row::{HeapRows, RowLayout};
+
+/// Whether all these rows have the same key, as far as that is seen at once.
+pub fn is_one_key(keys: &[&Column], rows: &[u16]) -> bool {
+    let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return false };
+    keys.iter().all(|column| {
+        column.validity().is_none()
+            && match column {
+                Column::I64(c) => is_same(&c.values, first, last, rows),
+                Column::I32(c) => is_same(&c.values, first, last, rows),
+                Column::Str(c) => {
+                    c.views[usize::from(first)].is_inline() && is_same(&c.views, first, last, rows)
+                }
+                _ => false,
+            }
+    })
+}
+
+fn is_same<T: Copy + PartialEq>(values: &[T], first: u16, last: u16, rows: &[u16]) -> bool {
+    let value = values[usize::from(first)];
+    values[usize::from(last)] == value && rows.iter().all(|&row| values[usize::from(row)] == value)
+}
 
 /// Rows by key.
 #[derive(Debug)]
@@ -138,11 +158,17 @@ impl GroupTable {
         rows: &[u16],
         refs: &mut Vec<Addr>,
     ) -> Result<(), OutOfMemory> {
+        // PERF: keys made of time (a window, a day) are the same for whole batches.
+        let n = if is_one_key(keys, rows) { 1 } else { rows.len() };
         let mut hashes = std::mem::take(&mut self.hashes);
-        hash::hash_rows(self.layout.cells(), keys, rows, &mut hashes);
-        let done = self.upsert_hashed(keys, rows, &hashes, refs);
+        hash::hash_rows(self.layout.cells(), keys, &rows[..n], &mut hashes);
+        let done = self.upsert_hashed(keys, &rows[..n], &hashes, refs);
         self.hashes = hashes;
-        done
+        done?;
+        if n < rows.len() {
+            refs.resize(rows.len(), refs[0]);
+        }
+        Ok(())
     }
 
     /// [`GroupTable::upsert`] with the hashes that [`hash::hash_rows`] gave for these rows.
@@ -207,22 +233,13 @@ impl GroupTable {
     /// Replaces candidates whose key differs by [`NO_ADDR`].
     #[inline]
     fn confirm(&self, keys: &[&Column], rows: &[u16], refs: &mut [Addr]) {
-        if let ([Cell::I64], [Column::I64(column)]) = (self.layout.cells(), keys)
-            && column.validity.is_none()
-        {
-            let values = &column.values[..];
-            let at = self.layout.offset(0);
-            for (addr, &row) in refs.iter_mut().zip(rows) {
-                if addr.0 != NO_ADDR {
-                    let words = self.heap.words(*addr, at + 1);
-                    let equal = words[at] == values[usize::from(row)] as u64
-                        && !self.layout.is_null(words, 0);
-                    addr.0 |= u32::from(equal).wrapping_sub(1);
-                }
-            }
-            return;
-        }
         for (field, column) in keys.iter().enumerate() {
+            if let Column::I64(column) = column
+                && column.validity.is_none()
+            {
+                self.confirm_integers(field, &column.values, rows, refs);
+                continue;
+            }
             for (addr, &row) in refs.iter_mut().zip(rows) {
                 if addr.0 == NO_ADDR {
                     continue;
@@ -236,6 +253,19 @@ impl GroupTable {
                 if !equal {
                     addr.0 = NO_ADDR;
                 }
+            }
+        }
+    }
+
+    #[inline]
+    fn confirm_integers(&self, field: usize, values: &[i64], rows: &[u16], refs: &mut [Addr]) {
+        let at = self.layout.offset(field);
+        for (addr, &row) in refs.iter_mut().zip(rows) {
+            if addr.0 != NO_ADDR {
+                let words = self.heap.words(*addr, at + 1);
+                let equal = words[at] == values[usize::from(row)] as u64
+                    && !self.layout.is_null(words, field);
+                addr.0 |= u32::from(equal).wrapping_sub(1);
             }
         }
     }

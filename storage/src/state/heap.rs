@@ -121,7 +121,7 @@ impl Heap {
 
     /// The bytes of a string's cell that are elsewhere, or `None` if the cell itself holds them.
     #[inline]
-    fn outline(&self, words: &[u64]) -> Option<&[u8]> {
+    pub(crate) fn outline(&self, words: &[u64]) -> Option<&[u8]> {
         let len = cell::str_len(words);
         (len > INLINE_BYTES).then(|| self.arena.bytes(Addr(words[1] as u32), len))
     }

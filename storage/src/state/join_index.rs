@@ -1,17 +1,21 @@
 //! The join index: rows of both sides of a join under one table of keys.
 //!
 //! A key's row leads to two lists, one per side, so that a row of one side finds its own list (to enter it)
-//! and the other side's (to be paired with it) in one search. Rows are packed; they know their key, so that they can
-//! be unlinked without a search, and on a side whose rows are padded or tested for partners they count their
-//! matches (their *degree*).
+//! and the other side's (to be paired with it) in one search. Rows are packed; on a side whose rows are padded or
+//! tested for partners they count their matches (their *degree*).
 //!
-//! While a side only grows, every arrival is a row. The first retraction builds a directory of the side's rows by all their
-//! fields; from then on a retraction finds its row at once and identical rows are one with a weight.
-//! Rows that a watermark may free are listed in blocks in order of arrival with the latest time in each, so
-//! that a growing side is freed block by block; a side that retracts is looked through now and then.
+//! While a side only grows, every arrival is a row, at the head of its key's list. Rows that a watermark may free are
+//! in blocks in order of arrival with the latest time in each, and blocks are dropped from the front. Nothing is
+//! unlinked then: a link names the block of the row that it leads to, and one that leads into a dropped block is the
+//! end of its list, because what stands behind is older still. Keys without rows are looked for a few at a time,
+//! as many as rows were dropped.
 //!
-//! Invariant: a key is in the table while one of its lists has a row; a row of weight 0 is in a list only
-//! while its owner holds it.
+//! The first retraction builds a directory of the side's rows by all their fields and links them both ways with their
+//! key; from then on a retraction finds its row at once, identical rows are one with a weight, and rows below the
+//! watermark are looked for now and then.
+//!
+//! Invariant: every row of weight other than 0 is in its key's list, and its key in the table; a row of weight 0 is in
+//! a list only while its owner holds it.
 
 use std::collections::VecDeque;
 
@@ -28,10 +32,13 @@ use crate::state::row::{DIRTY, HeapRows, RowLayout, add_weight, weight};
 
 /// Rows of a block.
 const BLOCK: usize = 1024;
-/// Words behind the fields of a row: the links to its neighbours, its key, its degree.
+/// Words behind the fields of a row: the next row (while the side grows: with its block; later: with the previous
+/// row), its key (once the side has retracted), its degree.
 const LINK: usize = 0;
 const KEY: usize = 1;
 const DEGREE: usize = 2;
+/// Slots of the table of keys that are looked at for every row dropped.
+const KEYS_PER_ROW: usize = 2;
 
 /// What a side keeps of its rows.
 #[derive(Debug, Clone)]
@@ -52,8 +59,10 @@ pub struct JoinSide {
     layout: RowLayout,
     heap: Heap,
     spec: SideSpec,
-    /// Which half of a key's lists is this side's: shift by 0 or 32.
-    shift: u32,
+    /// Which of a key's lists is this side's.
+    side: usize,
+    /// The number of the first block of `blocks`: links into earlier ones lead nowhere.
+    first_block: u32,
     /// Rows by all fields and key, once there was a retraction.
     by_row: Option<Directory>,
     len: usize,
@@ -80,6 +89,8 @@ pub struct JoinIndex {
     null_keys: Vec<Addr>,
     /// Left and right.
     pub sides: [JoinSide; 2],
+    /// Where in the table of keys the search for keys without rows goes on.
+    sweep_at: usize,
 }
 
 /// A row that a delta touched.
@@ -99,12 +110,13 @@ fn pack(previous: u32, next: u32) -> u64 {
 }
 
 impl JoinSide {
-    fn new(pool: &Pool, owner: Owner, spec: SideSpec, shift: u32) -> Self {
+    fn new(pool: &Pool, owner: Owner, spec: SideSpec, side: usize) -> Self {
         let words = if spec.degrees { 3 } else { 2 };
         Self {
             layout: RowLayout::new(&spec.fields, words),
             heap: Heap::new(pool, owner),
-            shift,
+            side,
+            first_block: 0,
             by_row: spec.merged.then(Directory::new),
             spec,
             len: 0,
@@ -158,10 +170,23 @@ impl JoinSide {
         header & DIRTY == 0
     }
 
+    /// Where a link leads: nowhere if its block was dropped.
+    #[inline]
+    fn follow(&self, link: u64) -> Option<Addr> {
+        if ((link >> 32) as u32) < self.first_block {
+            return None;
+        }
+        (link as u32).checked_sub(1).map(Addr)
+    }
+
     /// The next row of the same key.
     #[inline]
     pub fn next(&self, addr: Addr) -> Option<Addr> {
-        (self.heap.word(self.state(addr, LINK)) as u32).checked_sub(1).map(Addr)
+        let link = self.heap.word(self.state(addr, LINK));
+        if self.by_row.is_none() {
+            return self.follow(link);
+        }
+        (link as u32).checked_sub(1).map(Addr)
     }
 
     /// A field of these rows as a column.
@@ -178,14 +203,23 @@ impl JoinSide {
     }
 
     /// Starts to find rows by all their fields.
-    fn index_rows(&mut self, keys: &GroupTable) -> Result<(), OutOfMemory> {
+    fn index_rows(&mut self, keys: &mut GroupTable) -> Result<(), OutOfMemory> {
         if self.by_row.is_some() {
             return Ok(());
         }
+        let mut key_rows = Vec::new();
+        keys.scan(0, usize::MAX, &mut key_rows);
+        let lists: Vec<Vec<Addr>> = key_rows.iter().map(|&key| self.list(keys, key)).collect();
         let mut by_row = Directory::new();
-        for addr in self.all_rows(keys) {
-            let hash = self.row_hash(addr);
-            by_row.insert(&mut self.heap, (&self.pool, self.owner), hash, addr)?;
+        self.len = 0;
+        self.first_block = 0;
+        for (&key, list) in key_rows.iter().zip(lists) {
+            self.set_head(keys, key, 0);
+            for addr in list.into_iter().rev() {
+                self.link(keys, addr, key);
+                let hash = self.row_hash(addr);
+                by_row.insert(&mut self.heap, (&self.pool, self.owner), hash, addr)?;
+            }
         }
         for block in self.blocks.drain(..) {
             self.heap.free(block.at, BLOCK / 2);
@@ -194,35 +228,40 @@ impl JoinSide {
         Ok(())
     }
 
+    /// The rows of a key, newest first.
+    fn list(&self, keys: &GroupTable, key: Addr) -> Vec<Addr> {
+        std::iter::successors(self.head(keys, key), |&addr| self.next(addr)).collect()
+    }
+
     fn all_rows(&self, keys: &GroupTable) -> Vec<Addr> {
-        let (mut key_rows, mut rows) = (Vec::new(), Vec::with_capacity(self.len));
+        let mut key_rows = Vec::new();
         keys.scan(0, usize::MAX, &mut key_rows);
-        for key in key_rows {
-            let mut next = self.head(keys, key);
-            while let Some(addr) = next {
-                rows.push(addr);
-                next = self.next(addr);
-            }
-        }
-        rows
+        key_rows.into_iter().flat_map(|key| self.list(keys, key)).collect()
     }
 
     /// The first row of a key.
     #[inline]
     fn head(&self, keys: &GroupTable, key: Addr) -> Option<Addr> {
-        let heads = keys.heap().word(key.offset(keys.layout().state()));
-        ((heads >> self.shift) as u32).checked_sub(1).map(Addr)
+        self.follow(keys.heap().word(key.offset(keys.layout().state() + self.side)))
     }
 
     #[inline]
-    fn set_head(&self, keys: &mut GroupTable, key: Addr, head: u32) {
-        let at = key.offset(keys.layout().state());
-        let heap = keys.heap_mut();
-        let others = heap.word(at) & !(u64::from(u32::MAX) << self.shift);
-        heap.set_word(at, others | u64::from(head) << self.shift);
+    fn set_head(&self, keys: &mut GroupTable, key: Addr, link: u64) {
+        let at = key.offset(keys.layout().state() + self.side);
+        keys.heap_mut().set_word(at, link);
     }
 
-    /// Puts a new row at the head of its key's list.
+    /// Puts a new row of a side that only grows at the head of its key's list.
+    #[inline]
+    fn push(&mut self, keys: &mut GroupTable, addr: Addr, key: Addr, block: u32) {
+        let at = key.offset(keys.layout().state() + self.side);
+        let heap = keys.heap_mut();
+        self.heap.set_word(self.state(addr, LINK), heap.word(at));
+        heap.set_word(at, pack(block, addr.0 + 1));
+        self.len += 1;
+    }
+
+    /// Puts a new row at the head of its key's list, linked both ways.
     #[inline]
     fn link(&mut self, keys: &mut GroupTable, addr: Addr, key: Addr) {
         let head = self.head(keys, key);
@@ -233,7 +272,7 @@ impl JoinSide {
         }
         self.heap.set_word(self.state(addr, LINK), pack(0, head.map_or(0, |h| h.0 + 1)));
         self.heap.set_word(self.state(addr, KEY), u64::from(key.0));
-        self.set_head(keys, key, addr.0 + 1);
+        self.set_head(keys, key, u64::from(addr.0) + 1);
         self.len += 1;
     }
 
@@ -243,7 +282,7 @@ impl JoinSide {
         let key = Addr(self.heap.word(self.state(addr, KEY)) as u32);
         let (previous, next) = ((link >> 32) as u32, link as u32);
         if previous == 0 {
-            self.set_head(keys, key, next);
+            self.set_head(keys, key, u64::from(next));
         } else {
             let at = self.state(Addr(previous - 1), LINK);
             let back = self.heap.word(at) >> 32;
@@ -269,25 +308,44 @@ impl JoinSide {
         self.unlink(keys, addr)
     }
 
-    /// Notes the time of a new row.
-    fn list(&mut self, addr: Addr) -> Result<(), OutOfMemory> {
-        let Some((field, unit)) = self.spec.time else { return Ok(()) };
+    /// Puts a new row into the last block; the block's number. A row without a time can match nothing, so it
+    /// goes with its neighbours.
+    #[inline]
+    fn place(&mut self, addr: Addr) -> Result<u32, OutOfMemory> {
+        let Some((field, unit)) = self.spec.time else { return Ok(0) };
         let row = self.heap.words(addr, self.layout.words());
-        if self.layout.is_null(row, field) {
-            return Ok(());
-        }
-        let time = self.layout.cell(row, field)[0].cast_signed().saturating_mul(unit);
+        let time = match self.layout.is_null(row, field) {
+            true => Timestamp::MIN,
+            false => self.layout.cell(row, field)[0].cast_signed().saturating_mul(unit),
+        };
         if self.blocks.back().is_none_or(|b| b.n == BLOCK) {
             let at = self.heap.alloc_zeroed(BLOCK / 2)?;
             self.blocks.push_back(Block { at, n: 0, latest: Timestamp::MIN });
         }
-        let Some(block) = self.blocks.back_mut() else { return Ok(()) };
+        let number = self.first_block + (self.blocks.len() - 1) as u32;
+        let block = self.blocks.back_mut().expect("there is one with room");
         let at = block.at.offset(block.n / 2);
         let word = self.heap.word(at) | u64::from(addr.0) << (block.n % 2 * 32);
         self.heap.set_word(at, word);
         block.n += 1;
         block.latest = block.latest.max(time);
-        Ok(())
+        Ok(number)
+    }
+
+    /// Frees the blocks in which no time is at or above the bound; how many rows that were.
+    fn drop_blocks(&mut self, bound: Timestamp) -> usize {
+        let before = self.len;
+        while let Some(block) = self.blocks.pop_front_if(|b| b.latest < bound) {
+            for i in 0..block.n {
+                let word = self.heap.word(block.at.offset(i / 2));
+                let addr = Addr((word >> (i % 2 * 32)) as u32);
+                self.layout.release(addr, &mut self.heap);
+            }
+            self.heap.free(block.at, BLOCK / 2);
+            self.len -= block.n;
+            self.first_block += 1;
+        }
+        before - self.len
     }
 }
 
@@ -301,9 +359,10 @@ impl JoinIndex {
         right: SideSpec,
     ) -> Self {
         Self {
-            keys: GroupTable::new(pool, owner, keys, 1),
+            keys: GroupTable::new(pool, owner, keys, 2),
             null_keys: Vec::new(),
-            sides: [JoinSide::new(pool, owner, left, 0), JoinSide::new(pool, owner, right, 32)],
+            sides: [JoinSide::new(pool, owner, left, 0), JoinSide::new(pool, owner, right, 1)],
+            sweep_at: 0,
         }
     }
 
@@ -383,8 +442,8 @@ impl JoinIndex {
     ) -> Result<(), OutOfMemory> {
         touched.clear();
         let store = &mut self.sides[side];
-        if weights.is_some_and(|w| w.iter().any(|&w| w < 0)) {
-            store.index_rows(&self.keys)?;
+        if weights.is_some_and(|w| w.iter().any(|&w| w <= 0)) {
+            store.index_rows(&mut self.keys)?;
         }
         if store.by_row.is_some() {
             return self.add_indexed(side, columns, (rows, keys), weights, touched);
@@ -395,8 +454,8 @@ impl JoinIndex {
             store
                 .heap
                 .set_word(addr, add_weight(store.heap.word(addr), weights.map_or(1, |w| w[k])));
-            store.link(&mut self.keys, addr, keys[k]);
-            store.list(addr)?;
+            let block = store.place(addr)?;
+            store.push(&mut self.keys, addr, keys[k], block);
             touched.push(Touched { addr, fresh: true, before: 0 });
         }
         Ok(())
@@ -464,11 +523,19 @@ impl JoinIndex {
 
     /// Removes a key that has no rows.
     #[inline]
-    pub fn sweep_key(&mut self, key: Addr) {
-        if self.keys.heap().word(key.offset(self.keys.layout().state())) == 0 {
+    fn sweep_key(&mut self, key: Addr) {
+        if self.sides.iter().all(|side| side.head(&self.keys, key).is_none()) {
             self.null_keys.retain(|&k| k != key);
             self.keys.remove(key);
         }
+    }
+
+    /// Looks at some keys, going on where it stopped, and removes those without rows.
+    fn sweep_keys(&mut self, n: usize) {
+        let mut keys = Vec::new();
+        let next = self.keys.scan(self.sweep_at, n, &mut keys);
+        self.sweep_at = next.unwrap_or(0);
+        keys.into_iter().for_each(|key| self.sweep_key(key));
     }
 
     /// Whether a side's rows are listed by time, so that [`JoinIndex::drop_blocks`] frees them.
@@ -478,15 +545,9 @@ impl JoinIndex {
 
     /// Frees the blocks of a growing side in which no time is at or above the bound.
     pub fn drop_blocks(&mut self, side: usize, bound: Timestamp) {
-        while self.sides[side].blocks.front().is_some_and(|b| b.latest < bound) {
-            let Some(block) = self.sides[side].blocks.pop_front() else { return };
-            for i in 0..block.n {
-                let word = self.sides[side].heap.word(block.at.offset(i / 2));
-                let addr = Addr((word >> (i % 2 * 32)) as u32);
-                let key = self.sides[side].unlink(&mut self.keys, addr);
-                self.sweep_key(key);
-            }
-            self.sides[side].heap.free(block.at, BLOCK / 2);
+        let dropped = self.sides[side].drop_blocks(bound);
+        if dropped > 0 {
+            self.sweep_keys(dropped * KEYS_PER_ROW);
         }
     }
 

@@ -15,7 +15,7 @@ use arena_tr_types::DataType;
 
 use crate::OutOfMemory;
 use crate::arena::Addr;
-use crate::column::{BitmapBuilder, Column, Fixed, MutBuffer, StrBuilder, View};
+use crate::column::{Bitmap, BitmapBuilder, Column, Fixed, MutBuffer, StrBuilder, StrColumn, View};
 use crate::state::cell::{self, Cell};
 use crate::state::hash;
 use crate::state::heap::Heap;
@@ -246,6 +246,12 @@ impl RowLayout {
                         heap.set_word(addr.offset(at), c.values[usize::from(row)].cast_unsigned());
                     }
                 }
+                Column::Str(c) if c.validity.is_none() => {
+                    for (addr, &row) in addrs.iter().zip(rows) {
+                        let words = load_str(c, usize::from(row), heap)?;
+                        heap.words_mut(addr.offset(at), 2).copy_from_slice(&words);
+                    }
+                }
                 _ => {
                     for (&addr, &row) in addrs.iter().zip(rows) {
                         self.store(addr, field, column, usize::from(row), heap)?;
@@ -446,11 +452,9 @@ impl RowLayout {
 
     /// Field `field` of all rows as a column.
     pub fn gather(&self, field: usize, rows: &impl RowSource, heap: &Heap) -> Column {
-        let at = self.offsets[field];
-        gather_cells(self.cells[field], rows.n_rows(), heap, |k| {
-            let row = rows.row(k);
-            (!self.is_null(row, field)).then(|| &row[at..])
-        })
+        let (cell, at) = (self.cells[field], self.offsets[field]);
+        let valid = |k: usize| !self.is_null(rows.row(k), field);
+        gather_cells(cell, rows.n_rows(), heap, valid, |k| &rows.row(k)[at..])
     }
 }
 
@@ -470,17 +474,19 @@ pub fn cmp_words(cell: Cell, a: &[u64], b: &[u64], heap: &Heap) -> Ordering {
     heap.with_bytes(a, |a| heap.with_bytes(b, |b| cell::cmp_bytes(cell, a, b)))
 }
 
-/// Cells as a column: `words(k)` is row `k`'s cell, or `None` for NULL.
+/// Cells as a column: `words(k)` begins with row `k`'s cell; it is not asked of rows that are not `valid`.
 pub fn gather_cells<'a>(
     cell: Cell,
     n: usize,
     heap: &Heap,
-    words: impl Fn(usize) -> Option<&'a [u64]>,
+    valid: impl Fn(usize) -> bool,
+    words: impl Fn(usize) -> &'a [u64],
 ) -> Column {
+    let validity = validity_of(n, valid);
     macro_rules! fixed {
         ($variant:ident, $get:expr) => {{
-            let (values, validity) = gather_fixed(n, &words, $get);
-            Column::$variant(Fixed::with_validity(values.freeze(), validity.finish_validity()))
+            let values = gather_fixed(n, validity.as_ref(), &words, $get);
+            Column::$variant(Fixed::with_validity(values.freeze(), validity))
         }};
     }
     match cell {
@@ -492,38 +498,55 @@ pub fn gather_cells<'a>(
         Cell::F64 => fixed!(F64, |w: &[u64]| cell::f64_from_word(w[0])),
         Cell::Decimal => fixed!(Decimal, cell::decimal_at),
         Cell::Interval | Cell::Uuid => fixed!(I128, cell::i128_from_words),
-        Cell::Bytes | Cell::Jsonb | Cell::Nested => gather_strings(n, heap, words),
+        Cell::Bytes | Cell::Jsonb | Cell::Nested => gather_strings(n, validity, heap, words),
     }
+}
+
+/// Which rows are valid, if not all.
+fn validity_of(n: usize, valid: impl Fn(usize) -> bool) -> Option<Bitmap> {
+    let first = (0..n).find(|&k| !valid(k))?;
+    let mut validity = BitmapBuilder::with_capacity(n);
+    validity.push_n(true, first);
+    (first..n).for_each(|k| validity.push(valid(k)));
+    validity.finish_validity()
 }
 
 #[inline]
 fn gather_fixed<'a, T: crate::column::Pod>(
     n: usize,
-    words: &impl Fn(usize) -> Option<&'a [u64]>,
+    validity: Option<&Bitmap>,
+    words: &impl Fn(usize) -> &'a [u64],
     get: impl Fn(&[u64]) -> T,
-) -> (MutBuffer<T>, BitmapBuilder) {
+) -> MutBuffer<T> {
     let mut values = MutBuffer::with_capacity(n);
-    let mut validity = BitmapBuilder::with_capacity(n);
-    for k in 0..n {
-        let row = words(k);
-        validity.push(row.is_some());
-        values.push(row.map_or(T::default(), &get));
-    }
-    (values, validity)
-}
-
-fn gather_strings<'a>(n: usize, heap: &Heap, words: impl Fn(usize) -> Option<&'a [u64]>) -> Column {
-    let mut builder = StrBuilder::with_capacity(n);
-    let mut validity = BitmapBuilder::with_capacity(n);
-    for k in 0..n {
-        let words = words(k);
-        validity.push(words.is_some());
-        match words {
-            None => builder.push(&[]),
-            Some(words) => heap.with_bytes(words, |bytes| builder.push(bytes)),
+    match validity {
+        None => values.extend((0..n).map(|k| get(words(k)))),
+        Some(bits) => {
+            values.extend((0..n).map(|k| if bits.get(k) { get(words(k)) } else { T::default() }))
         }
     }
-    Column::Str(builder.finish(validity.finish_validity()))
+    values
+}
+
+fn gather_strings<'a>(
+    n: usize,
+    validity: Option<Bitmap>,
+    heap: &Heap,
+    words: impl Fn(usize) -> &'a [u64],
+) -> Column {
+    let mut builder = StrBuilder::with_capacity(n);
+    for k in 0..n {
+        if validity.as_ref().is_some_and(|bits| !bits.get(k)) {
+            builder.push(&[]);
+            continue;
+        }
+        let words = words(k);
+        match heap.outline(words) {
+            Some(bytes) => builder.push(bytes),
+            None => builder.push_view(View::from_words([words[0], words[1]])),
+        }
+    }
+    Column::Str(builder.finish(validity))
 }
 
 /// The words of row `i` of a column that is not NULL there; a long string is copied into the heap.
@@ -531,13 +554,17 @@ fn gather_strings<'a>(n: usize, heap: &Heap, words: impl Fn(usize) -> Option<&'a
 pub fn load(column: &Column, i: usize, heap: &mut Heap) -> Result<[u64; 3], OutOfMemory> {
     match column {
         Column::Str(c) => {
-            let view: View = c.views[i];
-            let words =
-                if view.is_inline() { view.to_words() } else { heap.store_bytes(c.get(i))? };
+            let words = load_str(c, i, heap)?;
             Ok([words[0], words[1], 0])
         }
         _ => Ok(load_fixed(column, i)),
     }
+}
+
+#[inline]
+fn load_str(column: &StrColumn, i: usize, heap: &mut Heap) -> Result<[u64; 2], OutOfMemory> {
+    let view: View = column.views[i];
+    if view.is_inline() { Ok(view.to_words()) } else { heap.store_bytes(column.get(i)) }
 }
 
 /// The words of row `i` of a fixed-width column that is not NULL there.

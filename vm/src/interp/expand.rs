@@ -13,6 +13,7 @@ use super::pure::start_of_window;
 use super::{Flow, Step};
 use crate::bytecode::{ConstId, Sel, Val};
 use crate::frame::Origin;
+use crate::kernel::divisor::Divisor;
 
 /// New rows, a batch at a time.
 pub(crate) trait Turns {
@@ -62,25 +63,25 @@ impl Before {
 /// Windows of one time: first start, and how the others follow.
 #[derive(Clone, Copy)]
 enum Windows {
-    /// Every `slide`, each `size` long.
-    Hop { slide: i64, size: i64, offset: i64 },
-    /// All from one start, growing by `step` up to `max`.
-    Cumulate { step: i64, max: i64, offset: i64 },
+    /// Every `slide`, which `grid` divides by, each `size` long.
+    Hop { grid: Divisor, slide: i64, size: i64, offset: i64 },
+    /// All from one start, growing by `step` up to `max`, which `grid` divides by.
+    Cumulate { grid: Divisor, step: i64, max: i64, offset: i64 },
 }
 
 impl Windows {
     /// The windows that `t` is in, earliest first.
     fn of(self, t: i64) -> impl Iterator<Item = (i64, i64)> {
         let (first, stride, len, grows, n) = match self {
-            Self::Hop { slide, size, offset } => {
-                let last = start_of_window(t, slide, offset);
+            Self::Hop { grid, slide, size, offset } => {
+                let last = start_of_window(t, grid, offset);
                 let since = t.saturating_sub(last);
                 // Windows start at last, last - slide, ... as long as start + size > t.
                 let n = (size - since - 1).max(-1).div_euclid(slide) + 1;
                 (last.saturating_sub((n - 1).max(0).saturating_mul(slide)), slide, size, false, n)
             }
-            Self::Cumulate { step, max, offset } => {
-                let first = start_of_window(t, max, offset);
+            Self::Cumulate { grid, step, max, offset } => {
+                let first = start_of_window(t, grid, offset);
                 let since = t.saturating_sub(first);
                 let skipped = since / step;
                 (first, step, (skipped + 1).saturating_mul(step), true, max / step - skipped)
@@ -137,7 +138,7 @@ fn windows(
     m: &mut Machine,
     step: &Step,
     cx: &Cx<'_>,
-    make: fn(i64, i64, i64) -> Windows,
+    make: fn(i64, i64, i64) -> Option<Windows>,
 ) -> Result<Flow, SqlError> {
     let length = |k: usize| match step.args[k] {
         Val::Const(c) => match cx.code.constant_values[c.index()].value {
@@ -147,7 +148,8 @@ fn windows(
         Val::Reg(_) => 0,
     };
     // Lengths of windows are positive by construction of the plan; a hand-written program cannot hang us.
-    let windows = make(length(1).max(1), length(2).max(1), length(3));
+    let windows =
+        make(length(1).max(1), length(2).max(1), length(3)).expect("lengths are positive");
     let times = match step.args[0] {
         Val::Reg(reg) => m.frame.reg(reg).clone(),
         Val::Const(c) => cx.constant_column(c, m.frame.rows),
@@ -157,11 +159,15 @@ fn windows(
 }
 
 pub(super) fn window_hop(m: &mut Machine, step: &Step, cx: &Cx<'_>) -> Result<Flow, SqlError> {
-    windows(m, step, cx, |slide, size, offset| Windows::Hop { slide, size, offset })
+    windows(m, step, cx, |slide, size, offset| {
+        Some(Windows::Hop { grid: Divisor::new(slide)?, slide, size, offset })
+    })
 }
 
 pub(super) fn window_cumulate(m: &mut Machine, step: &Step, cx: &Cx<'_>) -> Result<Flow, SqlError> {
-    windows(m, step, cx, |step, max, offset| Windows::Cumulate { step, max, offset })
+    windows(m, step, cx, |step, max, offset| {
+        Some(Windows::Cumulate { grid: Divisor::new(max)?, step, max, offset })
+    })
 }
 
 struct UnnestTurns {

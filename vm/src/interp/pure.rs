@@ -9,6 +9,7 @@ use super::machine::{Cx, Machine};
 use super::{Flow, Step};
 use crate::bytecode::{ConstId, Sel, Val};
 use crate::frame::Frame;
+use crate::kernel::divisor::Divisor;
 use crate::kernel::{Arg, Call, Kernel, Out};
 
 /// An operand as a kernel takes it.
@@ -94,9 +95,9 @@ pub(super) fn take(m: &mut Machine, step: &Step, _: &Cx<'_>) -> Result<Flow, Sql
 }
 
 /// `t - (t - offset) mod size`: saturates at the ends of time, so it cannot fail.
-pub(super) fn start_of_window(t: i64, size: i64, offset: i64) -> i64 {
+pub(super) fn start_of_window(t: i64, size: Divisor, offset: i64) -> i64 {
     match t.checked_sub(offset) {
-        Some(distance) => t.saturating_sub(distance.rem_euclid(size.max(1))),
+        Some(distance) => t.saturating_sub(size.rem_euclid(distance)),
         None => t,
     }
 }
@@ -104,6 +105,7 @@ pub(super) fn start_of_window(t: i64, size: i64, offset: i64) -> i64 {
 pub(super) fn window_start() -> Kernel {
     Kernel::new(|call, out, _| {
         let (size, offset) = (call.get::<i64>(1, 0), call.get::<i64>(2, 0));
+        let size = Divisor::new(size.max(1)).expect("it is not zero");
         let mut values = out.values::<i64>(call.rows);
         let times = call.args[0].column().as_i64().expect("verified: times are 64-bit");
         let times = &times.values[..call.rows];

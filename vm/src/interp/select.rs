@@ -76,6 +76,11 @@ pub(super) fn sel_null(m: &mut Machine, step: &Step, cx: &Cx<'_>) -> Result<Flow
 }
 
 pub(super) fn sel_not_null(m: &mut Machine, step: &Step, cx: &Cx<'_>) -> Result<Flow, SqlError> {
+    if arg(&m.frame, cx, step.args[0]).column().validity().is_none() {
+        let all = m.frame.sel(Sel(step.inst.sel)).clone();
+        m.frame.sels[usize::from(step.inst.dst)] = all;
+        return Ok(Flow::Next);
+    }
     by_validity(m, step, cx, true)
 }
 

@@ -8,8 +8,10 @@
 use arena_tr_types::decimal::{Decimal, DecimalError};
 use arena_tr_types::{Func, PhysicalType, SqlError, SqlState};
 
-use super::Kernel;
+use super::call::Values;
 use super::dense::{self, Check};
+use super::divisor::Divisor;
+use super::{Call, Cell, Kernel};
 
 /// The kernel of an operator on two numbers (or one) of this physical type.
 pub(super) fn resolve(func: Func, n_args: usize, physical: PhysicalType) -> Option<Kernel> {
@@ -74,8 +76,11 @@ macro_rules! checked {
 
 /// A kernel from a quotient or remainder; the flag is not zero when the row failed.
 macro_rules! divided {
-    ($t:ty, $name:literal, $f:expr) => {
+    ($t:ty, $name:literal, $f:expr, $by_constant:ident) => {
         Kernel::new(|call, out, errors| {
+            if let Some(divisor) = constant_divisor::<$t>(call) {
+                return dense::unary(call, out, |a: $t| divisor.$by_constant(a.into()) as $t);
+            }
             let check = Check {
                 good: false,
                 bad: |flag: bool| flag,
@@ -90,6 +95,14 @@ macro_rules! divided {
             dense::checked_binary(call, out, errors, $f, &check);
         })
     };
+}
+
+/// A second argument that is the same for all rows and can divide all of them.
+fn constant_divisor<T: Cell + Into<i64>>(call: &Call<'_>) -> Option<Divisor> {
+    let Values::Const(divisor) = call.values::<T>(1) else { return None };
+    let divisor: i64 = divisor.into();
+    // By -1 the least value overflows; NULL has a zero here.
+    if divisor == -1 { None } else { Divisor::new(divisor) }
 }
 
 macro_rules! total {
@@ -111,14 +124,22 @@ macro_rules! integers {
                     (difference, (a ^ b) & (a ^ difference))
                 }),
                 Func::Mul => checked!($t, $name, $mul),
-                Func::Div => divided!($t, $name, |a: $t, b: $t| {
-                    let bad = b == 0 || (b == -1 && a == <$t>::MIN);
-                    (a.wrapping_div(if bad { 1 } else { b }), bad)
-                }),
+                Func::Div => divided!(
+                    $t,
+                    $name,
+                    |a: $t, b: $t| {
+                        let bad = b == 0 || (b == -1 && a == <$t>::MIN);
+                        (a.wrapping_div(if bad { 1 } else { b }), bad)
+                    },
+                    div
+                ),
                 // The remainder of the least value by -1 is zero, not an overflow.
-                Func::Mod => divided!($t, $name, |a: $t, b: $t| {
-                    (a.wrapping_rem(if b == 0 { 1 } else { b }), b == 0)
-                }),
+                Func::Mod => divided!(
+                    $t,
+                    $name,
+                    |a: $t, b: $t| { (a.wrapping_rem(if b == 0 { 1 } else { b }), b == 0) },
+                    rem
+                ),
                 Func::BitAnd => total!($t, |a, b| a & b),
                 Func::BitOr => total!($t, |a, b| a | b),
                 Func::BitXor => total!($t, |a, b| a ^ b),

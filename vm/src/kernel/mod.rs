@@ -22,6 +22,7 @@ mod compare;
 mod degrees;
 mod dense;
 mod digest;
+pub(crate) mod divisor;
 mod encode;
 pub mod error;
 mod fixed_point;

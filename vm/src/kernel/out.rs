@@ -185,6 +185,12 @@ impl TextOut {
         Ok(())
     }
 
+    /// Gives the string of row `from` to row `i` too.
+    #[inline]
+    pub fn repeat(&mut self, i: usize, from: usize) {
+        self.views[i] = self.views[from];
+    }
+
     /// Writes the whole string of row `i`.
     #[inline]
     pub fn set(&mut self, i: usize, bytes: &[u8]) -> Result<(), SqlError> {

@@ -5,6 +5,8 @@
 //! numbers, so no value is boxed.
 //! Invariant: a strict function never sees a NULL argument; a row that fails leaves NULL.
 
+use std::ops::Range;
+
 use arena_tr_storage::{Bitmap, ColumnBuilder, MutBuffer};
 use arena_tr_types::{DataType, Decimal, Interval, SqlError, Timestamp, Value};
 
@@ -268,6 +270,44 @@ pub fn text_opt(
     f: impl Fn(Row<'_>, &mut TextOut) -> RowResult<()> + Send + Sync + 'static,
 ) -> Kernel {
     Kernel::new(move |call, out, errors| run_text(true, &f, call, out, errors))
+}
+
+/// A strict function of a 64-bit first argument that writes a string or gives NULL, and writes the same string for all
+/// values of a range. `prepare` gives what a call needs once, or `None` if rows have nothing in common and `each` is to
+/// run; `alike` is the range around a value. Streams are nearly in order, so most rows share their neighbour's string.
+pub fn text_runs<P>(
+    prepare: impl Fn(&Call<'_>) -> Option<P> + Send + Sync + 'static,
+    alike: impl Fn(&P, i64) -> Range<i64> + Send + Sync + 'static,
+    write: impl Fn(&P, i64, &mut TextOut) -> RowResult<()> + Send + Sync + 'static,
+    each: Kernel,
+) -> Kernel {
+    Kernel::new(move |call, out, errors| {
+        let Some(prepared) = prepare(call) else { return each.run(call, out, errors) };
+        let validity = call.strict_validity();
+        let mut text = out.text(call.rows);
+        let mut nulls = Nulls::new(call.rows);
+        let mut last = (0..0, 0);
+        each_row(call, validity.as_ref(), |i| {
+            let value = call.get::<i64>(0, i);
+            if last.0.contains(&value) {
+                text.repeat(i, last.1);
+                return;
+            }
+            let result = write(&prepared, value, &mut text);
+            if !matches!(result, Ok(Some(()))) {
+                text.discard();
+            }
+            match result.and_then(|some| some.map(|()| text.end(i)).transpose()) {
+                Ok(Some(())) => last = (alike(&prepared, value), i),
+                Ok(None) => nulls.add(i),
+                Err(error) => {
+                    nulls.add(i);
+                    errors.push(i, error);
+                }
+            }
+        });
+        out.set_text(text, nulls.validity(validity));
+    })
 }
 
 /// A function that sees NULLs and writes a string or gives NULL.

@@ -9,10 +9,10 @@ use arena_tr_types::time::{
 };
 use arena_tr_types::{DataType, Func, SqlError, SqlState, Timestamp};
 
-use super::Kernel;
 use super::number_format::ordinal_suffix;
-use super::row::text_opt;
+use super::row::{text_opt, text_runs};
 use super::time_picture::{Case, DAYS, Field, Item, MONTHS, Picture, ROMAN_MONTHS};
+use super::{Call, Kernel, TextOut};
 
 /// The kernel of to_char for timestamps and intervals.
 pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
@@ -21,14 +21,7 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
     }
     let zoned = args.first() == Some(&DataType::TimestampTz);
     Some(match args.first()? {
-        DataType::Timestamp | DataType::TimestampTz => text_opt(move |r, out| {
-            if r.str(1).is_empty() || is_infinite(r.i64(0)) {
-                return Ok(None);
-            }
-            let parts = Parts::of_timestamp(r.i64(0), zoned);
-            out.push(&parts.print(&Picture::parse(r.str(1)))?);
-            Ok(Some(()))
-        }),
+        DataType::Timestamp | DataType::TimestampTz => of_timestamps(zoned),
         DataType::Interval => text_opt(|r, out| {
             if r.str(1).is_empty() {
                 return Ok(None);
@@ -38,6 +31,38 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
         }),
         _ => return None,
     })
+}
+
+/// A picture that is the same for all rows is parsed once, and times between which it shows no difference are
+/// printed once.
+fn of_timestamps(zoned: bool) -> Kernel {
+    let print = move |picture: &Picture, timestamp: Timestamp, out: &mut TextOut| {
+        if is_infinite(timestamp) {
+            return Ok(None);
+        }
+        out.push(&Parts::of_timestamp(timestamp, zoned).print(picture)?);
+        Ok(Some(()))
+    };
+    let each = text_opt(move |r, out| match r.str(1) {
+        "" => Ok(None),
+        picture => print(&Picture::parse(picture), r.i64(0), out),
+    });
+    let prepare = |call: &Call<'_>| {
+        let text = call.args[1].is_const().then(|| call.text(1, 0)).filter(|t| !t.is_empty())?;
+        let picture = Picture::parse(text);
+        let unit = picture.unit();
+        Some((picture, unit))
+    };
+    let alike = |(_, unit): &(Picture, i64), timestamp: Timestamp| {
+        let start = timestamp - timestamp.rem_euclid(*unit);
+        start..start.saturating_add(*unit)
+    };
+    text_runs(
+        prepare,
+        alike,
+        move |(picture, _), timestamp, out| print(picture, timestamp, out),
+        each,
+    )
 }
 
 /// The fields of a time as to_char sees them.

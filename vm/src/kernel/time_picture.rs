@@ -2,6 +2,10 @@
 //!
 //! Invariant: every element of the text becomes one item; nothing is lost.
 
+use arena_tr_types::time::{
+    MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MILLI, MICROS_PER_MINUTE, MICROS_PER_SEC,
+};
+
 /// How a name is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Case {
@@ -60,6 +64,20 @@ pub(super) enum Field {
     ZoneHours,
     ZoneMinutes,
     ZoneOffset,
+}
+
+impl Field {
+    fn unit(self) -> i64 {
+        match self {
+            Self::Microsecond => 1,
+            Self::Fraction(digits) => 10_i64.pow(6 - digits),
+            Self::Millisecond => MICROS_PER_MILLI,
+            Self::Second | Self::SecondOfDay => MICROS_PER_SEC,
+            Self::Minute => MICROS_PER_MINUTE,
+            Self::Hour12 | Self::Hour24 | Self::HalfDay { .. } => MICROS_PER_HOUR,
+            _ => MICROS_PER_DAY,
+        }
+    }
 }
 
 /// An element of a picture.
@@ -168,6 +186,15 @@ impl Picture {
             }
         }
         picture
+    }
+
+    /// Microseconds of the smallest unit that the picture shows; at most a day. Times of the same unit are printed alike.
+    pub(super) fn unit(&self) -> i64 {
+        let of_item = |item: &Item| match item {
+            Item::Field { field, .. } => field.unit(),
+            Item::Literal(_) => MICROS_PER_DAY,
+        };
+        self.items.iter().map(of_item).min().unwrap_or(MICROS_PER_DAY)
     }
 
     /// Text in double quotes; a backslash takes the next character as it is. Returns what follows.

@@ -129,7 +129,16 @@ impl Join {
             !matches!(spec.kind, JoinKind::Inner | JoinKind::Right),
             matches!(spec.kind, JoinKind::Right | JoinKind::Full),
         ];
-        let forget = [spec.left_forget, spec.right_forget];
+        // A row without a time goes with its neighbours, so it must not be one that NULL matches.
+        let matches_null = |side: usize, column: usize| {
+            let keys = [&spec.left_keys, &spec.right_keys][side];
+            let of_key = |(i, &key): (usize, &usize)| {
+                key == column && spec.null_equal.get(i).copied().unwrap_or(false)
+            };
+            keys.iter().enumerate().any(of_key)
+        };
+        let forget = [(0, spec.left_forget), (1, spec.right_forget)]
+            .map(|(side, rule)| rule.filter(|rule| !matches_null(side, rule.column)));
         let side = |side: usize| SideSpec {
             fields: shape.field_types(side),
             degrees: tracked[side],

@@ -2,8 +2,6 @@
 //!
 //! Invariant: every operator sees at most [`BATCH_ROWS`] rows at a time and no weight of zero.
 
-use std::borrow::Cow;
-
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::{Buffer, Column};
 use arena_tr_types::limits::BATCH_ROWS;
@@ -75,9 +73,4 @@ pub(crate) fn weighted(columns: Vec<Column>, weights: &[i64]) -> Batch {
     let n = weights.len();
     let weights = weights.iter().any(|&w| w != 1).then(|| Buffer::from_slice(weights));
     Batch::new(columns, n).with_weights(weights)
-}
-
-/// The rows of a batch whose weight is not zero, as one without selection.
-pub(crate) fn compacted(batch: &Batch) -> Cow<'_, Batch> {
-    batch.compacted()
 }

@@ -40,8 +40,6 @@ pub(crate) struct SortedRows {
 pub(crate) struct Added {
     /// The element.
     pub(crate) addr: Addr,
-    /// Its weight before.
-    pub(crate) before: i64,
     /// Its weight now; at 0 it is no longer in the set, and the caller's to free.
     pub(crate) after: i64,
 }
@@ -254,14 +252,14 @@ impl SortedRows {
         let Some(addr) = self.find(*root, columns, i) else {
             let addr = self.rows.pack(columns, i, weight)?;
             self.insert(root, addr)?;
-            return Ok(Added { addr, before: 0, after: weight });
+            return Ok(Added { addr, after: weight });
         };
         let before = self.rows.weight(addr);
         if before + weight == 0 {
             self.remove(root, addr);
         }
         self.rows.add_weight(addr, weight);
-        Ok(Added { addr, before, after: before + weight })
+        Ok(Added { addr, after: before + weight })
     }
 
     /// The elements of a set in order.

@@ -121,10 +121,18 @@ impl TopN {
                 &self.live,
                 &mut self.keys,
             );
+            // Rows of the partition seen last whose key is greater are refused; only looked up when that changes.
+            let (mut at, mut worst) = (None, 0);
             for k in 0..self.live.len() {
                 let partition = self.refs[k];
-                if self.bounded && self.refuses(partition, k, piece) {
-                    continue;
+                if self.bounded {
+                    if at != Some(partition) {
+                        (at, worst) = (Some(partition), self.worst(partition));
+                    }
+                    if self.keys[k] > worst || self.refuses(partition, k, piece) {
+                        continue;
+                    }
+                    at = None;
                 }
                 self.touch(partition);
                 if self.bounded {

@@ -62,3 +62,25 @@ fn intervals() {
     assert_eq!(of("0", "RM").unwrap(), "");
     assert!(of("1 day", "Month").is_err());
 }
+
+#[test]
+fn times_of_the_same_unit_are_printed_alike() {
+    let t = parse_timestamp("1997-02-10 17:32:01.456789").unwrap();
+    for (picture, unit) in [
+        ("YYYY-MM-DD", time::MICROS_PER_DAY),
+        ("FMDay WW J TZ", time::MICROS_PER_DAY),
+        ("HH12 AM", MICROS_PER_HOUR),
+        ("HH24:MI", MICROS_PER_MINUTE),
+        ("SSSS", MICROS_PER_SEC),
+        ("FF2", 10_000),
+        ("MS", 1_000),
+        ("US", 1),
+    ] {
+        let parsed = Picture::parse(picture);
+        assert_eq!(parsed.unit(), unit, "{picture}");
+        let start = t - t.rem_euclid(unit);
+        let print = |t| Parts::of_timestamp(t, false).print(&parsed).unwrap();
+        assert_eq!(print(start), print(start + unit - 1), "{picture}");
+        assert_ne!(print(start), print(start + unit), "{picture}");
+    }
+}

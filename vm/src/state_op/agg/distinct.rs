@@ -1,9 +1,9 @@
 //! DISTINCT in aggregates: which (group, value) pairs there are.
 //!
-//! One table for all aggregates over the distinct values of one column, with a counter per FILTER: a batch looks a pair
-//! up once, however many `count(DISTINCT x) FILTER (...)` a query has. An aggregate is then updated only
-//! by pairs that appear or vanish, with weight 1 or -1. The pairs of a group are linked, so that a group
-//! can be merged or dropped.
+//! One table for all aggregates over the distinct values of one column: a batch looks a pair up once, however many
+//! `count(DISTINCT x) FILTER (...)` a query has. Rows that only arrive need a bit per FILTER, which says whether the pair
+//! was seen; under retraction each FILTER has a counter. An aggregate is then updated only by pairs that appear or
+//! vanish, with weight 1 or -1. The pairs of a group are linked, so that a group can be merged or dropped.
 //!
 //! Invariant: a pair is in the table while its occurrences add up to something; the head word of the
 //! group's row leads to all of its pairs.
@@ -17,6 +17,9 @@ use arena_tr_types::DataType;
 
 use super::entries::{Entries, EntryBuffer};
 
+/// Bits of a word.
+const BITS: usize = u64::BITS as usize;
+
 /// What a set keeps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DistinctSpec {
@@ -24,10 +27,20 @@ pub(crate) struct DistinctSpec {
     pub(crate) arg: usize,
     /// Its type.
     pub(crate) ty: DataType,
-    /// The FILTERs (`None`: no filter), a counter each.
+    /// The FILTERs (`None`: no filter).
     pub(crate) filters: Vec<Option<usize>>,
     /// Where the head of the list lies in the group's row.
     pub(crate) head: usize,
+    /// Rows may leave, so that occurrences are counted.
+    pub(crate) counted: bool,
+}
+
+impl DistinctSpec {
+    /// Words of a pair for its FILTERs: counters, or bits.
+    fn words(&self) -> usize {
+        let n = self.filters.len();
+        if self.counted { n } else { n.div_ceil(BITS) }
+    }
 }
 
 /// The pairs of all groups.
@@ -40,6 +53,8 @@ pub(crate) struct DistinctSet {
     /// Whether `changes` are those of the current batch.
     pub(crate) ready: bool,
     refs: Vec<Addr>,
+    /// For the entries of a batch which of up to [`BITS`] FILTERs hold.
+    holds: Vec<u64>,
 }
 
 /// A link word: previous and next pair of the same group, each address plus one.
@@ -63,11 +78,12 @@ impl DistinctSet {
     pub(crate) fn new(pool: &Pool, owner: Owner, spec: &DistinctSpec) -> Self {
         let keys = [DataType::Int8, spec.ty.clone()];
         Self {
-            table: GroupTable::new(pool, owner, &keys, spec.filters.len() + 1),
+            table: GroupTable::new(pool, owner, &keys, spec.words() + 1),
             changes: spec.filters.iter().map(|_| EntryBuffer::default()).collect(),
             spec: spec.clone(),
             ready: false,
             refs: Vec::new(),
+            holds: Vec::new(),
         }
     }
 
@@ -76,7 +92,7 @@ impl DistinctSet {
     }
 
     fn link_at(&self) -> usize {
-        self.table.layout().state() + self.spec.filters.len()
+        self.table.layout().state() + self.spec.words()
     }
 
     /// Finds or makes the pairs of entries whose values are rows of `column`.
@@ -162,6 +178,11 @@ impl DistinctSet {
         groups: &mut Heap,
     ) -> Result<(), OutOfMemory> {
         self.upsert(&columns[self.spec.arg], entries, groups)?;
+        self.ready = true;
+        if !self.spec.counted {
+            (0..self.spec.words()).for_each(|word| self.see(word, columns, entries));
+            return Ok(());
+        }
         for filter in 0..self.spec.filters.len() {
             let column = self.spec.filters[filter].and_then(|f| columns[f].as_bool());
             for k in 0..entries.len() {
@@ -172,8 +193,49 @@ impl DistinctSet {
             }
         }
         self.count_all(entries, groups);
-        self.ready = true;
         Ok(())
+    }
+
+    /// Sets the bits of the FILTERs of word `word` that hold for the entries.
+    fn see(&mut self, word: usize, columns: &[Column], entries: &Entries<'_>) {
+        let filters = self.spec.filters.chunks(BITS).nth(word).unwrap_or_default();
+        let mut holds = std::mem::take(&mut self.holds);
+        holds.clear();
+        holds.resize(entries.len(), 0);
+        for (bit, filter) in filters.iter().enumerate() {
+            match filter.and_then(|f| columns[f].as_bool()) {
+                None => holds.iter_mut().for_each(|h| *h |= 1 << bit),
+                Some(column) => {
+                    for (h, &row) in holds.iter_mut().zip(entries.rows) {
+                        let row = usize::from(row);
+                        let is_true = column.values[row] != 0 && !column.is_null(row);
+                        *h |= u64::from(is_true) << bit;
+                    }
+                }
+            }
+        }
+        for (k, &bits) in holds.iter().enumerate() {
+            self.set_bits(k, word, bits, entries.rows[k], entries.refs[k]);
+        }
+        self.holds = holds;
+    }
+
+    /// Sets bits of pair number `k`, and notes those that were not set.
+    #[inline]
+    fn set_bits(&mut self, k: usize, word: usize, bits: u64, row: u16, group: Addr) {
+        let at = self.refs[k].offset(self.table.layout().state() + word);
+        let heap = self.table.heap_mut();
+        let before = heap.word(at);
+        let mut new = bits & !before;
+        if new == 0 {
+            return;
+        }
+        heap.set_word(at, before | new);
+        while new != 0 {
+            let filter = word * BITS + new.trailing_zeros() as usize;
+            self.changes[filter].push(row, group, 1);
+            new &= new - 1;
+        }
     }
 
     /// Counts occurrences whatever the filter, and drops pairs that have none left.
@@ -226,6 +288,15 @@ impl DistinctSet {
     ) -> Result<(), OutOfMemory> {
         self.upsert(column, entries, groups)?;
         let at = from.table.layout().state();
+        if !self.spec.counted {
+            for word in 0..self.spec.words() {
+                for (k, &pair) in pairs.iter().enumerate() {
+                    let bits = from.table.heap().word(pair.offset(at + word));
+                    self.set_bits(k, word, bits, entries.rows[k], entries.refs[k]);
+                }
+            }
+            return Ok(());
+        }
         for filter in 0..self.spec.filters.len() {
             for (k, &pair) in pairs.iter().enumerate() {
                 let n = from.table.heap().word(pair.offset(at + filter)).cast_signed();

@@ -112,7 +112,6 @@ pub(crate) struct AggPlan {
     pub(crate) distincts: Vec<DistinctSpec>,
     /// Where the flag words begin.
     pub(crate) flags: usize,
-    pub(crate) retracts: bool,
 }
 
 /// A plan in the making.
@@ -153,7 +152,6 @@ impl AggPlan {
             collects: builder.collects,
             distincts: builder.distincts,
             flags,
-            retracts,
         })
     }
 
@@ -304,8 +302,8 @@ impl Builder<'_> {
             None => {
                 let head = self.next;
                 self.next += 1;
-                let filters = Vec::new();
-                self.distincts.push(DistinctSpec { arg, ty: ty.clone(), filters, head });
+                let (ty, filters, counted) = (ty.clone(), Vec::new(), self.retracts);
+                self.distincts.push(DistinctSpec { arg, ty, filters, head, counted });
                 self.distincts.len() - 1
             }
         };

@@ -65,10 +65,9 @@ impl Groups {
                 }
             }
         }
-        gather_cells(Cell::of(&slot.ty), rows.n_rows(), self.table.heap(), |k| {
-            let row = rows.row(k);
-            (self.plan.flags_in(slot, row) & VALID != 0).then(|| &row[slot.at..])
-        })
+        let valid = |k: usize| self.plan.flags_in(slot, rows.row(k)) & VALID != 0;
+        let words = |k: usize| &rows.row(k)[slot.at..];
+        gather_cells(Cell::of(&slot.ty), rows.n_rows(), self.table.heap(), valid, words)
     }
 
     /// Renews the results that are read from collections.

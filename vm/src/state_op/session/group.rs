@@ -172,6 +172,11 @@ impl SessionGroup {
             self.partitions.upsert(&keys, &self.live.rows, &mut self.refs)?;
             let n_touched = self.touched.len();
             self.found.clear();
+            // PERF: each row's session is fetched before the first is looked at.
+            for &partition in &self.refs {
+                let current = self.state(partition, CURRENT) as u32;
+                self.spans.prefetch(Addr(current.saturating_sub(1)));
+            }
             for k in 0..self.live.len() {
                 let row = self.live.rows[k];
                 if let Some(time) = time_of(&piece.columns[self.spec.time], usize::from(row)) {
@@ -184,7 +189,9 @@ impl SessionGroup {
                 self.keep_results(n_touched..self.touched.len());
             }
             for k in 0..self.found.refs.len() {
-                self.found.refs[k] = self.addr_of(self.found.refs[k], GROUP);
+                let group = self.addr_of(self.found.refs[k], GROUP);
+                self.groups.table.heap().prefetch(group);
+                self.found.refs[k] = group;
             }
             let mut entries = self.found.entries();
             if entries.len() == self.live.len() {

@@ -70,6 +70,12 @@ impl Spans {
         self.heap.word(span.offset(n))
     }
 
+    /// Asks the processor to fetch a span.
+    #[inline]
+    pub(super) fn prefetch(&self, span: Addr) {
+        self.heap.prefetch(span);
+    }
+
     #[inline]
     pub(super) fn set_word(&mut self, span: Addr, n: usize, word: u64) {
         self.heap.set_word(span.offset(n), word);

@@ -15,6 +15,14 @@ use arena_tr_types::SqlError;
 use super::{KEY, PEERS, ROOT, TopN, WORST};
 
 impl TopN {
+    /// The greatest order key that may be visible.
+    #[inline]
+    pub(super) fn worst(&self, partition: Addr) -> u64 {
+        // A new partition has 0 here, and no rows.
+        let worst = self.state(partition, WORST);
+        if worst == 0 && self.state(partition, ROOT) == 0 { u64::MAX } else { worst }
+    }
+
     /// Whether live row `k` can never be visible.
     #[inline]
     pub(super) fn refuses(&self, partition: Addr, k: usize, batch: &Batch) -> bool {
