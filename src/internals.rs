@@ -55,6 +55,20 @@ impl Internals<'_> {
         engine.relations.values().filter_map(|e| Some(e.view.as_ref()?.task.to_text())).collect()
     }
 
+    /// Bytes of state that all standing queries hold.
+    pub fn state_bytes(&self) -> usize {
+        let engine = self.db.engine();
+        let views = engine.relations.values().filter_map(|e| e.view.as_ref());
+        views.flat_map(|view| view.task.held_bytes()).sum()
+    }
+
+    /// How many instructions all standing queries ran since [`Internals::analyze_all`].
+    pub fn instructions_run(&self) -> u64 {
+        let engine = self.db.engine();
+        let views = engine.relations.values().filter_map(|e| e.view.as_ref());
+        views.flat_map(|view| view.task.counters()).flatten().map(|counter| counter.calls).sum()
+    }
+
     /// Bytes that the relation's contents and its program's state occupy.
     ///
     /// # Errors

@@ -567,3 +567,6 @@ impl JoinIndex {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
