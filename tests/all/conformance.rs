@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use arena_tr_tests::corpus::{Tally, Way, run_file};
-use arena_tr_tests::format::Floats;
+use arena_tr_tests::format::Fractions;
 
 use crate::{conformance_data, files};
 
@@ -18,8 +18,9 @@ use crate::{conformance_data, files};
 const KNOWN: &str = include_str!("known_failures.txt");
 
 fn folder(name: &str, ways: &[Way]) {
-    // The files that come from Flink's tests print a whole DOUBLE as `7.0`.
-    let floats = if name.starts_with("flink") { Floats::Pointed } else { Floats::PostgreSql };
+    // The files that come from Flink's tests print `7.0` and `00:00:05.0`.
+    let is_java = name.starts_with("flink");
+    let fractions = if is_java { Fractions::ZeroDropped } else { Fractions::Exact };
     let Some(data) = conformance_data() else { return };
     let only = std::env::var("ARENA_TR_SLT").ok();
     for way in ways {
@@ -28,7 +29,7 @@ fn folder(name: &str, ways: &[Way]) {
             if only.as_ref().is_some_and(|part| !path.to_string_lossy().contains(part)) {
                 continue;
             }
-            total.add(run_file(&path, *way, floats));
+            total.add(run_file(&path, *way, fractions));
         }
         report(name, *way, total, only.is_none());
     }

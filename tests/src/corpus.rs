@@ -16,7 +16,7 @@ use arena_tr::{Database, Error, ErrorKind, Session, SqlState};
 use sqllogictest::parser::ExpectedError;
 use sqllogictest::{DefaultColumnType, QueryExpect, Record, SortMode, StatementExpect};
 
-use crate::format::{self, Floats};
+use crate::format::{self, Fractions};
 use crate::names;
 
 type Rec = Record<DefaultColumnType>;
@@ -118,14 +118,14 @@ struct Case<'a> {
 ///
 /// # Panics
 /// When the file cannot be read or is not in the format.
-pub fn run_file(path: &Path, way: Way, floats: Floats) -> Tally {
+pub fn run_file(path: &Path, way: Way, fractions: Fractions) -> Tally {
     let records = sqllogictest::parse_file::<DefaultColumnType>(path)
         .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let records: Vec<Rec> = records.into_iter().filter(is_run).collect();
     let db = Database::in_memory();
     arena_tr_connectors::register_all(&db);
     let mut run =
-        Run { session: db.session(), floats, tally: Tally::default(), refused: BTreeMap::new() };
+        Run { session: db.session(), fractions, tally: Tally::default(), refused: BTreeMap::new() };
     match way {
         Way::AdHoc => run.ad_hoc(&records),
         Way::Views => run.views(&records),
@@ -148,7 +148,7 @@ enum Refused {
 
 struct Run {
     session: Session,
-    floats: Floats,
+    fractions: Fractions,
     tally: Tally,
     /// Names that statements refused as not supported would have made or changed.
     refused: BTreeMap<String, Refused>,
@@ -191,15 +191,7 @@ impl Run {
             }
             (_, Err(error)) => {
                 let why = error.render();
-                if self.fail_unless_refused(case, Some(&error), &why) {
-                    let left = match names::first_words(sql).0.as_str() {
-                        "create" => Refused::Object,
-                        _ => Refused::Change,
-                    };
-                    for name in names::changed(sql) {
-                        self.refused.entry(name).or_insert(left);
-                    }
-                }
+                self.fail_unless_refused(case, Some(&error), &why);
             }
         }
     }
@@ -208,9 +200,9 @@ impl Run {
         self.tally.count(case.kind).passed += 1;
     }
 
-    /// Counts as not covered what is not supported or fails by what was not; anything else as failed. Whether it
-    /// is not covered.
-    fn fail_unless_refused(&mut self, case: Case<'_>, error: Option<&Error>, why: &str) -> bool {
+    /// Counts as not covered what is not supported or fails by what was not, and remembers what that leaves
+    /// undone; anything else counts as failed.
+    fn fail_unless_refused(&mut self, case: Case<'_>, error: Option<&Error>, why: &str) {
         let construct = match error {
             Some(error) if error.kind() == ErrorKind::Unsupported => Some(error.message()),
             error => self
@@ -220,11 +212,17 @@ impl Run {
         let Some(construct) = construct else {
             self.tally.count(case.kind).failed += 1;
             self.tally.failed.push(format!("{}\n{}\n{why}\n", case.at, case.sql));
-            return false;
+            return;
         };
+        let left = match names::first_words(case.sql).0.as_str() {
+            "create" => Refused::Object,
+            _ => Refused::Change,
+        };
+        for name in names::changed(case.sql) {
+            self.refused.entry(name).or_insert(left);
+        }
         *self.tally.not_covered.entry(construct.to_owned()).or_default() += 1;
         self.tally.count(case.kind).not_covered += 1;
-        true
     }
 
     fn depends_on_refused(&self, sql: &str, error: Option<&Error>) -> bool {
@@ -253,7 +251,8 @@ impl Run {
                 self.fail_unless_refused(case, None, &why);
             }
             (QueryExpect::Results { results, sort_mode, .. }, Ok(mut rows)) => {
-                let mut expected: Vec<String> = results.iter().map(|r| format::normal(r)).collect();
+                let mut expected: Vec<String> =
+                    results.iter().map(|r| self.fractions.of(format::normal(r))).collect();
                 if !ordered || !matches!(sort_mode, None | Some(SortMode::NoSort)) {
                     rows.sort_unstable();
                     expected.sort_unstable();
@@ -383,7 +382,7 @@ impl Run {
     fn rows(&mut self, sql: &str) -> Result<Vec<String>, Error> {
         let outcomes = self.session.execute(sql)?;
         let rows = outcomes.into_iter().last().and_then(|o| o.rows);
-        let print = |row: &Vec<arena_tr::Value>| format::row(row, self.floats);
+        let print = |row: &Vec<arena_tr::Value>| self.fractions.of(format::row(row));
         Ok(rows.map_or_else(Vec::new, |r| r.to_vec().iter().map(print).collect()))
     }
 }
@@ -422,8 +421,10 @@ fn is_create_table(sql: &str) -> bool {
     first == "create" && second == "table" && !names::mentioned(sql).any(|w| w == "select")
 }
 
+/// A query that changes nothing.
 fn is_select(sql: &str) -> bool {
     matches!(names::first_words(sql).0.as_str(), "select" | "with" | "values")
+        && names::changed(sql).is_empty()
 }
 
 /// What may undo a definition ends the stretch before it.

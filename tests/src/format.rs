@@ -4,45 +4,55 @@
 
 use arena_tr::Value;
 
-/// How a corpus writes floating-point numbers.
+/// How a corpus writes a fraction of zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Floats {
-    /// As PostgreSQL prints them: a whole number has no point.
-    PostgreSql,
-    /// With at least one digit behind the point, as the engines print them from which a corpus was taken.
-    Pointed,
+pub enum Fractions {
+    /// As PostgreSQL does, so lines are compared as they are.
+    Exact,
+    /// `7.0` and `00:00:05.0` stand for `7` and `00:00:05`, as in files taken from Java programs: both sides are
+    /// compared without such a fraction.
+    ZeroDropped,
+}
+
+impl Fractions {
+    /// The line as it is compared.
+    pub fn of(self, line: String) -> String {
+        if self == Self::Exact {
+            return line;
+        }
+        let cell = |cell: &str| match cell.strip_suffix(".0") {
+            Some(whole) if whole.ends_with(|c: char| c.is_ascii_digit()) => whole.to_owned(),
+            _ => cell.to_owned(),
+        };
+        line.split(' ').map(cell).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// One cell.
-pub fn cell(value: &Value, floats: Floats) -> String {
+pub fn cell(value: &Value) -> String {
     match value {
-        Value::Float4(_) | Value::Float8(_) if floats == Floats::Pointed => {
-            let text = value.to_string();
-            let is_whole = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-            if is_whole { format!("{text}.0") } else { text }
-        }
         Value::Null => "NULL".to_owned(),
         Value::Bool(b) => if *b { "t" } else { "f" }.to_owned(),
         Value::Text(text) if text.is_empty() => "(empty)".to_owned(),
-        Value::List(items) => list(items, floats),
+        Value::List(items) => list(items),
         other => other.to_string(),
     }
 }
 
 /// Arrays print their booleans as `t` and `f` too.
-fn list(items: &[Value], floats: Floats) -> String {
+fn list(items: &[Value]) -> String {
     let all_bool = items.iter().any(|v| matches!(v, Value::Bool(_)))
         && items.iter().all(|v| matches!(v, Value::Bool(_) | Value::Null));
     if !all_bool {
         return Value::List(items.into()).to_string();
     }
-    let cells: Vec<String> = items.iter().map(|v| cell(v, floats)).collect();
+    let cells: Vec<String> = items.iter().map(cell).collect();
     format!("{{{}}}", cells.join(","))
 }
 
 /// A row: cells with one space between, runs of white space made one.
-pub fn row(values: &[Value], floats: Floats) -> String {
-    let cells: Vec<String> = values.iter().map(|v| cell(v, floats)).collect();
+pub fn row(values: &[Value]) -> String {
+    let cells: Vec<String> = values.iter().map(cell).collect();
     normal(&cells.join(" "))
 }
 
