@@ -414,7 +414,7 @@ fn wide_number(expr: &ast::Expr, to: &DataType) -> Option<Result<Expr, PlanError
     }
     let value = match to {
         DataType::Int2 | DataType::Int4 | DataType::Int8 => {
-            Err(SqlError::out_of_range(&type_name(to)))
+            Err(SqlError::out_of_range(type_name(to)))
         }
         _ => Value::parse(text, to),
     };
