@@ -166,6 +166,8 @@ impl From<ParseError> for Error {
             ParseErrorKind::Limit => SqlState::STATEMENT_TOO_COMPLEX,
             ParseErrorKind::Unsupported => SqlState::FEATURE_NOT_SUPPORTED,
             ParseErrorKind::Syntax => SqlState::SYNTAX_ERROR,
+            ParseErrorKind::Escape => SqlState::INVALID_ESCAPE,
+            ParseErrorKind::InvalidText => SqlState::INVALID_TEXT,
         };
         let mut out = Self::new(state, error.message);
         out.inner.hint = error.hint;

@@ -13,6 +13,10 @@ pub enum ParseErrorKind {
     Limit,
     /// A known construct that is not built yet, in a place where the tree cannot carry its name.
     Unsupported,
+    /// A string constant with an escape that means nothing.
+    Escape,
+    /// A constant whose text is not of its type.
+    InvalidText,
 }
 
 /// A text that is not a statement.
@@ -32,6 +36,11 @@ impl ParseError {
     /// A violation of the grammar.
     pub(crate) fn syntax(span: Span, message: impl Into<String>) -> Self {
         Self { kind: ParseErrorKind::Syntax, span, message: message.into(), hint: None }
+    }
+
+    /// A constant that is well-formed for the grammar, but means nothing.
+    pub(crate) fn constant(kind: ParseErrorKind, span: Span, message: impl Into<String>) -> Self {
+        Self { kind, ..Self::syntax(span, message) }
     }
 
     /// A limit exceeded.

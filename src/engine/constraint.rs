@@ -1,4 +1,4 @@
-//! What every row of a relation must fulfil: NOT NULL and CHECK.
+//! What every row of a relation must fulfil: lengths of text, NOT NULL and CHECK.
 //!
 //! A primary key is held by the relation's contents themselves. Checks are compiled once, when the relation is made.
 //! Invariant: a batch that passes has no row that breaks a constraint; the first that does is named in the error.
@@ -11,6 +11,7 @@ use arena_tr_types::{DataType, Epoch, Field, RelationId, Schema, SqlState, Times
 use arena_tr_vm::{OnError, StepInput, Task, compile};
 
 use super::define::row_plan;
+use super::fit::fit;
 use super::{Engine, Entry};
 use crate::error::{Error, Result};
 
@@ -69,13 +70,17 @@ impl Checks {
 }
 
 impl Engine {
-    /// Refuses a batch of whole rows that breaks a constraint.
+    /// The whole rows as they are stored, if none breaks a constraint.
     ///
     /// # Errors
-    /// 23502 for NULL where it may not be, 23514 for a failed CHECK.
-    pub(crate) fn check_rows(&mut self, id: RelationId, batch: &Batch) -> Result<()> {
+    /// 22001 for a text that is too long, 23502 for NULL where it may not be, 23514 for a failed CHECK.
+    pub(crate) fn check_rows(&mut self, id: RelationId, batch: Batch) -> Result<Batch> {
         let now = self.options.clock.now().max(self.now);
         let Entry { relation, checks, .. } = self.entry_mut(id)?;
+        let mut batch = batch.compact();
+        if let Some((_, error)) = fit(&relation.schema, &mut batch)?.into_iter().next() {
+            return Err(error.into());
+        }
         for (field, column) in relation.schema.fields.iter().zip(&batch.columns) {
             if !field.nullable && column.null_count() > 0 {
                 return Err(Error::new(
@@ -87,8 +92,8 @@ impl Engine {
                 ));
             }
         }
-        let Some(checks) = checks else { return Ok(()) };
-        let Some((name, row_idx)) = checks.broken(batch, now)? else { return Ok(()) };
+        let Some(checks) = checks else { return Ok(batch) };
+        let Some((name, row_idx)) = checks.broken(&batch, now)? else { return Ok(batch) };
         let row = Value::Struct(batch.row(row_idx, &relation.schema.types()).into());
         Err(Error::new(
             SqlState::CHECK_VIOLATION,

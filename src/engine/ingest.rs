@@ -5,11 +5,12 @@
 //! rows, or the error returned.
 
 use arena_tr_storage::Batch;
-use arena_tr_types::{Epoch, RelationId, SqlState, Value};
+use arena_tr_types::{Epoch, RelationId, SqlError, SqlState, Value};
 use arena_tr_vm::{OnError, StepInput};
 
 use super::Engine;
 use super::commit::Deltas;
+use super::fit::fit;
 use crate::connector::BadRow;
 use crate::error::{Error, Result};
 
@@ -27,6 +28,15 @@ impl Engine {
     ) -> Result<()> {
         let batches = self.compute_columns(id, batch, deltas)?;
         for batch in batches {
+            let mut batch = batch.compact();
+            let refused = fit(&self.entry(id)?.relation.schema, &mut batch)?;
+            if !refused.is_empty() {
+                self.keep_too_long(id, &batch, &refused, deltas)?;
+                let out: Vec<u32> = refused.into_iter().map(|(row, _)| row).collect();
+                let rows = 0..batch.rows() as u32;
+                let kept: Vec<u32> = rows.filter(|row| out.binary_search(row).is_err()).collect();
+                batch = batch.take_rows(&kept);
+            }
             self.accept_complete(id, batch, deltas)?;
         }
         Ok(())
@@ -43,8 +53,7 @@ impl Engine {
         deltas: &mut Deltas,
     ) -> Result<()> {
         for batch in self.compute_columns(id, batch, deltas)? {
-            let batch = batch.compact();
-            self.check_rows(id, &batch)?;
+            let batch = self.check_rows(id, batch)?;
             self.accept_complete(id, batch, deltas)?;
         }
         Ok(())
@@ -110,6 +119,29 @@ impl Engine {
         let output = task.step(&input)?;
         self.take_errors(id, epoch, &output.errors, deltas)?;
         Ok(output.delta)
+    }
+
+    /// Counts and keeps rows with a text that does not fit its column.
+    fn keep_too_long(
+        &mut self,
+        id: RelationId,
+        batch: &Batch,
+        refused: &[(u32, SqlError)],
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        let epoch = self.epoch.next();
+        let entry = self.entry_mut(id)?;
+        entry.counters.bad_rows += refused.len() as u64;
+        let Some(into) = entry.errors else { return Ok(()) };
+        let types = entry.relation.schema.types();
+        let rows: Vec<_> = refused
+            .iter()
+            .map(|(row, error)| {
+                let text = row_text(&batch.row(*row as usize, &types));
+                error_row(epoch, error.state.0, &error.message, &text)
+            })
+            .collect();
+        self.keep_rejected(into, &rows, deltas)
     }
 
     fn keep_timeless(

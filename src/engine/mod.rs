@@ -9,7 +9,8 @@ pub(crate) mod backfill;
 pub(crate) mod commit;
 pub(crate) mod constraint;
 pub(crate) mod define;
-pub(crate) mod ingest;
+pub(crate) mod fit;
+mod ingest;
 pub(crate) mod sources;
 
 use std::collections::BTreeMap;

@@ -30,10 +30,12 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
     let bound = bind::bind_insert(insert, &engine.catalog, &options(cx))?;
     let rows = super::query::run(cx, &engine, bound.source)?;
     let mut deltas = Deltas::new();
-    let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
-    for batch in &batches {
-        engine.check_rows(bound.relation.id, batch)?;
+    let types = rows.schema().types();
+    let mut batches = Vec::with_capacity(rows.batches().len());
+    for batch in rows.batches() {
+        let batch = engine.check_rows(bound.relation.id, batch.clone())?;
         engine.accept_complete(bound.relation.id, batch.clone(), &mut deltas)?;
+        batches.push(batch);
     }
     let tag = format!("INSERT 0 {}", rows.len());
     finish(&mut engine, deltas, tag, "INSERT", bound.returning, &bound.relation, (&types, &batches))
@@ -47,16 +49,18 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
     let rows = super::query::run(cx, &engine, bound.source)?;
     let n = bound.relation.schema.len();
     let (old, new): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..2 * n).collect());
+    let (types, mut batches) = (rows.schema().types(), Vec::with_capacity(rows.batches().len()));
     let mut delta = Vec::new();
     for batch in rows.batches() {
-        let new = batch.project(&new);
-        engine.check_rows(bound.relation.id, &new)?;
+        let mut batch = batch.compact();
+        let stored = engine.check_rows(bound.relation.id, batch.project(&new))?;
         delta.push(batch.project(&old).negate());
-        delta.push(new);
+        batch.columns.splice(n..2 * n, stored.columns.iter().cloned());
+        delta.push(stored);
+        batches.push(batch);
     }
     let deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
     let tag = format!("UPDATE {}", rows.len());
-    let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
     finish(&mut engine, deltas, tag, "UPDATE", bound.returning, &bound.relation, (&types, &batches))
 }
 

@@ -3,6 +3,7 @@
 //! Nothing is "not covered" here: what the engine does not support is written down as an expected error.
 
 use arena_tr_tests::corpus::{Tally, Way, run_file};
+use arena_tr_tests::format::Fractions;
 
 use crate::{files, root};
 
@@ -16,7 +17,7 @@ fn own_corpus_ad_hoc() {
     for path in files(&root().join("tests/sql"), ".slt") {
         let text = std::fs::read_to_string(&path).expect("a file just listed can be read");
         n_queries += text.lines().filter(|l| l.starts_with("query ")).count();
-        total.add(run_file(&path, Way::AdHoc));
+        total.add(run_file(&path, Way::AdHoc, Fractions::Exact));
     }
     println!("own corpus, ad hoc: {total}; {n_queries} query records");
     assert!(total.failed.is_empty(), "{}", total.failed.join("\n"));
@@ -28,7 +29,7 @@ fn own_corpus_ad_hoc() {
 fn own_corpus_as_views() {
     let mut total = Tally::default();
     for path in files(&root().join("tests/sql"), ".slt") {
-        total.add(run_file(&path, Way::Views));
+        total.add(run_file(&path, Way::Views, Fractions::Exact));
     }
     println!("own corpus, as views: {total}");
     assert!(total.failed.is_empty(), "{}", total.failed.join("\n"));

@@ -4,6 +4,30 @@
 
 use arena_tr::Value;
 
+/// How a corpus writes a fraction of zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fractions {
+    /// As PostgreSQL does, so lines are compared as they are.
+    Exact,
+    /// `7.0` and `00:00:05.0` stand for `7` and `00:00:05`, as in files taken from Java programs: both sides are
+    /// compared without such a fraction.
+    ZeroDropped,
+}
+
+impl Fractions {
+    /// The line as it is compared.
+    pub fn of(self, line: String) -> String {
+        if self == Self::Exact {
+            return line;
+        }
+        let cell = |cell: &str| match cell.strip_suffix(".0") {
+            Some(whole) if whole.ends_with(|c: char| c.is_ascii_digit()) => whole.to_owned(),
+            _ => cell.to_owned(),
+        };
+        line.split(' ').map(cell).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// One cell.
 pub fn cell(value: &Value) -> String {
     match value {

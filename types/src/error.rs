@@ -47,7 +47,7 @@ impl SqlState {
     pub const STRING_TOO_LONG: Self = Self("22001");
     pub const INVALID_REGEX: Self = Self("2201B");
     pub const INVALID_ESCAPE: Self = Self("22025");
-    pub const INVALID_ESCAPE_CHAR: Self = Self("22019");
+    pub const INVALID_USE_OF_ESCAPE: Self = Self("2200C");
     pub const SUBSTRING_ERROR: Self = Self("22011");
     pub const CARDINALITY_VIOLATION: Self = Self("21000");
     pub const NOT_NULL_VIOLATION: Self = Self("23502");

@@ -313,9 +313,20 @@ pub struct Insert {
     pub returning: Vec<SelectItem>,
 }
 
+/// WITH before a change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct With {
+    /// Its tables.
+    pub ctes: Vec<Cte>,
+    /// Where RECURSIVE stands, if it does.
+    pub recursive: Option<Span>,
+}
+
 /// UPDATE t SET c = e, ... [FROM ...] [WHERE ...] [RETURNING ...].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
+    /// WITH.
+    pub with: With,
     /// The table.
     pub table: ObjectName,
     /// Its alias.
@@ -333,6 +344,8 @@ pub struct Update {
 /// DELETE FROM t [USING ...] [WHERE ...] [RETURNING ...].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delete {
+    /// WITH.
+    pub with: With,
     /// The table.
     pub table: ObjectName,
     /// Its alias.

@@ -9,7 +9,7 @@
 use sqlparser::tokenizer::{Location, Span as LibSpan, Token, TokenWithSpan, Tokenizer, Word};
 
 use crate::dialect::ArenaDialect;
-use crate::error::ParseError;
+use crate::error::{ParseError, ParseErrorKind};
 use crate::span::Span;
 
 mod unicode;
@@ -260,6 +260,15 @@ pub(crate) fn closes(open: &Token, close: &Token) -> bool {
 /// The error for a text whose last token has no end, or that is no token at all.
 fn unterminated(text: &str, at: usize, message: &str) -> ParseError {
     let span = Span::new(at, text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
+    // A string that does end was refused for what is in it.
+    let whole = crate::scan::tokens(&text[at..]).first().is_some_and(|t| {
+        t.kind == crate::scan::TokenKind::String
+            && text[at..at + t.span.end as usize].starts_with(['e', 'E'])
+    });
+    if whole {
+        return ParseError::constant(ParseErrorKind::Escape, span, "invalid Unicode escape")
+            .with_hint("Unicode escapes must be \\uXXXX or \\UXXXXXXXX.");
+    }
     let (message, hint) = if message.contains("multi-line comment") {
         ("unterminated comment", "A comment that starts with /* ends with */; they nest.")
     } else if message.contains("dollar") || message.contains('$') {

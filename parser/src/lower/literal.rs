@@ -6,7 +6,7 @@ use sqlparser::ast as lib;
 
 use super::{Lower, types, unexpected};
 use crate::ast::{Expr, ExprKind, Literal, TypeName};
-use crate::error::ParseError;
+use crate::error::{ParseError, ParseErrorKind};
 use crate::span::Span;
 
 impl Lower<'_, '_> {
@@ -39,17 +39,16 @@ impl Lower<'_, '_> {
                 Err(_) => Err(ParseError::syntax(span, "invalid hexadecimal number")),
             };
         }
-        let bad = || ParseError::syntax(span, "invalid hexadecimal digits in a byte string");
-        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(bad());
-        }
-        if !digits.len().is_multiple_of(2) {
+        let bad = |digit: char| {
+            let message = format!("\"{digit}\" is not a valid hexadecimal digit");
+            ParseError::constant(ParseErrorKind::InvalidText, span, message)
+        };
+        let digit = |c: char| c.to_digit(16).map(|d| d as u8).ok_or_else(|| bad(c));
+        let nibbles = digits.chars().map(digit).collect::<Result<Vec<u8>, _>>()?;
+        if !nibbles.len().is_multiple_of(2) {
             return Ok(ExprKind::Unsupported("a bit string".to_owned()));
         }
-        let bytes = (0..digits.len())
-            .step_by(2)
-            .map(|i| u8::from_str_radix(&digits[i..i + 2], 16).map_err(|_| bad()))
-            .collect::<Result<_, _>>()?;
+        let bytes = nibbles.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
         Ok(ExprKind::Literal(Literal::Bytes(bytes)))
     }
 
@@ -153,12 +152,11 @@ pub(super) fn field_name(field: &lib::DateTimeField) -> String {
         lib::DateTimeField::Custom(ident) => ident.value.to_lowercase(),
         other => other.to_string().to_lowercase(),
     };
-    let name = name.trim_matches('\'');
-    match name {
+    match name.as_str() {
         "years" | "months" | "weeks" | "days" | "hours" | "minutes" | "seconds" => {
             name[..name.len() - 1].to_owned()
         }
-        _ => name.to_owned(),
+        _ => name,
     }
 }
 

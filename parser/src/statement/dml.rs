@@ -6,7 +6,7 @@ use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use crate::ast::{
-    Delete, Expr, ExprKind, Ident, Insert, ObjectName, SelectItem, StatementKind, Update,
+    Delete, Expr, ExprKind, Ident, Insert, ObjectName, SelectItem, StatementKind, Update, With,
 };
 use crate::cut::tokens::Source;
 use crate::error::ParseError;
@@ -122,7 +122,8 @@ impl Cursor<'_, '_> {
         }
         let selection = self.condition()?;
         let returning = self.returning()?;
-        let update = Update { table, alias, assignments, from, selection, returning };
+        let with = With::default();
+        let update = Update { with, table, alias, assignments, from, selection, returning };
         Ok(StatementKind::Update(Box::new(update)))
     }
 
@@ -167,7 +168,8 @@ impl Cursor<'_, '_> {
         }
         let selection = self.condition()?;
         let returning = self.returning()?;
-        let delete = Delete { table, alias, using, selection, returning };
+        let with = With::default();
+        let delete = Delete { with, table, alias, using, selection, returning };
         Ok(StatementKind::Delete(Box::new(delete)))
     }
 
@@ -186,8 +188,14 @@ impl Cursor<'_, '_> {
         let _ =
             self.take_words(&["RESTART", "IDENTITY"]) || self.take_words(&["CONTINUE", "IDENTITY"]);
         let _ = self.take("CASCADE") || self.take("RESTRICT");
-        let delete =
-            Delete { table, alias: None, using: vec![], selection: None, returning: vec![] };
+        let delete = Delete {
+            with: With::default(),
+            table,
+            alias: None,
+            using: vec![],
+            selection: None,
+            returning: vec![],
+        };
         Ok(StatementKind::Delete(Box::new(delete)))
     }
 }

@@ -16,7 +16,7 @@ mod view;
 
 use sqlparser::tokenizer::Token;
 
-use crate::ast::{Statement, StatementKind};
+use crate::ast::{Statement, StatementKind, With};
 use crate::cut::measure::{Shape, measure};
 use crate::cut::tokens::Source;
 use crate::error::ParseError;
@@ -247,21 +247,25 @@ impl Cursor<'_, '_> {
         Ok(StatementKind::Query(Box::new(query)))
     }
 
-    /// WITH before a change: its tables move into the INSERT's query.
+    /// WITH before a change: its tables move into the INSERT's query, or are kept beside UPDATE and DELETE.
     fn change_with(&mut self, change: usize) -> Result<StatementKind, ParseError> {
-        if !self.src.is_word(change, "INSERT") {
-            let head = self.src.word(change).unwrap_or_default().to_ascii_uppercase();
-            return Ok(StatementKind::Unsupported { what: format!("WITH before {head}") });
+        if self.src.is_word(change, "MERGE") {
+            return Ok(StatementKind::Unsupported { what: "WITH before MERGE".to_owned() });
         }
         let (mut ctes, recursive) = lower::ctes(self.cx, self.at, change)?;
         self.at = change;
-        let mut kind = self.insert()?;
-        if let StatementKind::Insert(insert) = &mut kind
-            && let Some(source) = &mut insert.source
-        {
-            ctes.append(&mut source.ctes);
-            source.ctes = ctes;
-            source.recursive = source.recursive.or(recursive);
+        let mut kind = self.kind()?;
+        match &mut kind {
+            StatementKind::Insert(insert) => {
+                if let Some(source) = &mut insert.source {
+                    ctes.append(&mut source.ctes);
+                    source.ctes = ctes;
+                    source.recursive = source.recursive.or(recursive);
+                }
+            }
+            StatementKind::Update(update) => update.with = With { ctes, recursive },
+            StatementKind::Delete(delete) => delete.with = With { ctes, recursive },
+            _ => {}
         }
         Ok(kind)
     }

@@ -15,9 +15,9 @@ use super::coerce::{CastContext, null_of, type_name};
 use super::types::data_type;
 use super::window::window_function;
 
-/// Aggregates of PostgreSQL that are not built: named, so that the error does not say they do not exist.
+/// The aggregates of PostgreSQL that are not built (those of kind `a` in its `pg_proc` that [`AggFunc`] lacks):
+/// named, so that the error does not say they do not exist.
 pub(crate) const OTHER_AGGREGATES: &[&str] = &[
-    "any_value",
     "bit_and",
     "bit_or",
     "bit_xor",
@@ -31,6 +31,8 @@ pub(crate) const OTHER_AGGREGATES: &[&str] = &[
     "mode",
     "percentile_cont",
     "percentile_disc",
+    "range_agg",
+    "range_intersect_agg",
     "regr_avgx",
     "regr_avgy",
     "regr_count",

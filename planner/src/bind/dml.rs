@@ -104,6 +104,7 @@ pub fn bind_update(
     let mut binder = Binder::new(catalog, options);
     let relation = binder.relation(&update.table)?;
     binder.check_writable(&relation, "update", &update.table)?;
+    binder.bind_ctes(&update.with.ctes, update.with.recursive.is_some())?;
     let (target, target_scope) = binder.target(&relation, &update.table, update.alias.as_ref());
     let n = target.width();
     let (plan, scope) = match update.from.is_empty() {
@@ -151,6 +152,7 @@ pub fn bind_delete(
     let mut binder = Binder::new(catalog, options);
     let relation = binder.relation(&delete.table)?;
     binder.check_writable(&relation, "delete from", &delete.table)?;
+    binder.bind_ctes(&delete.with.ctes, delete.with.recursive.is_some())?;
     let (target, target_scope) = binder.target(&relation, &delete.table, delete.alias.as_ref());
     let n = target.width();
     let using = match delete.using.is_empty() {

@@ -5,8 +5,8 @@
 //! Invariant: a bound expression has a type; only literals, NULLs and parameters may still be `Unknown`.
 
 use arena_tr_parser::Span;
-use arena_tr_parser::ast::{self, ExprKind as Ast};
-use arena_tr_types::{DataType, Func, SqlState, Value};
+use arena_tr_parser::ast::{self, ExprKind as Ast, Literal};
+use arena_tr_types::{DataType, Func, SqlError, SqlState, Value};
 
 use crate::error::PlanError;
 use crate::logical::{Expr, ExprKind};
@@ -224,6 +224,9 @@ impl Binder<'_> {
             let kind = ExprKind::Call { func: Func::ArrayMake, args: typed };
             return Ok(Expr { kind, ty: to, nullable: false, span: self.place(span) });
         }
+        if let (false, Some(literal)) = (try_, wide_number(expr, &to)) {
+            return Ok(Expr { span: self.place(span), ..literal? });
+        }
         let input = self.bind_expr(expr)?;
         if try_ {
             return self.bind_try_cast(input, to, span);
@@ -401,4 +404,19 @@ impl Binder<'_> {
     pub(crate) fn displace(&self, error: PlanError) -> PlanError {
         if self.view_depth == 0 { error } else { PlanError { span: None, ..error } }
     }
+}
+
+/// A number cast to another type: read as that type where NUMERIC has no room for it.
+fn wide_number(expr: &ast::Expr, to: &DataType) -> Option<Result<Expr, PlanError>> {
+    let Ast::Literal(Literal::Number(text)) = &expr.kind else { return None };
+    if !to.is_numeric() || Value::parse(text, &DataType::Numeric(None)).is_ok() {
+        return None;
+    }
+    let value = match to {
+        DataType::Int2 | DataType::Int4 | DataType::Int8 => {
+            Err(SqlError::out_of_range(type_name(to)))
+        }
+        _ => Value::parse(text, to),
+    };
+    Some(value.map_err(PlanError::from).map(|value| Expr::literal(value, to.clone())))
 }

@@ -4,7 +4,8 @@
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::Literal;
-use arena_tr_types::{DataType, Value};
+use arena_tr_types::limits::DECIMAL_DIGITS;
+use arena_tr_types::{DataType, SqlState, Value};
 
 use crate::error::PlanError;
 use crate::logical::{Expr, ExprKind};
@@ -46,7 +47,14 @@ pub(crate) fn number(text: &str) -> Result<(Value, DataType), PlanError> {
         },
         None => {
             let ty = DataType::Numeric(None);
-            (Value::parse(&digits, &ty)?, ty)
+            let value = Value::parse(&digits, &ty).map_err(|error| match error.state {
+                // PostgreSQL has this number: what is missing is the room for it, as in a column's type.
+                SqlState::NUMERIC_OUT_OF_RANGE => {
+                    PlanError::not_built(format!("NUMERIC of more than {DECIMAL_DIGITS} digits"))
+                }
+                _ => error.into(),
+            })?;
+            (value, ty)
         }
     })
 }

@@ -103,26 +103,7 @@ impl Binder<'_> {
     }
 
     fn bind_with(&mut self, query: &ast::Query, open: bool) -> Result<Ordered, PlanError> {
-        let known = self.ctes.entries.len();
-        for cte in &query.ctes {
-            let name = &cte.alias.name;
-            if self.ctes.entries[known..].iter().any(|c| c.name == name.name) {
-                let message = format!("WITH query name \"{}\" specified more than once", name.name);
-                let error = PlanError::of(SqlState::DUPLICATE_ALIAS, message);
-                return Err(error.at(self.place(name.span)));
-            }
-            let depth = self.levels.len();
-            if query.recursive.is_some() {
-                self.ctes.entries.push(Cte { name: name.name.clone(), plan: None, depth });
-            }
-            let plan = self.bind_nested(&cte.query)?;
-            if query.recursive.is_some() {
-                self.ctes.entries.pop();
-            }
-            let what = format!("WITH query \"{}\"", name.name);
-            let plan = self.rename_columns(plan, &cte.alias.columns, &what)?;
-            self.ctes.entries.push(Cte { name: name.name.clone(), plan: Some(plan), depth });
-        }
+        self.bind_ctes(&query.ctes, query.recursive.is_some())?;
         match &query.body {
             SetExpr::Select(select) => self.bind_select(select, &query.order_by, open),
             body => {
@@ -130,6 +111,35 @@ impl Binder<'_> {
                 self.order_output(plan, &query.order_by)
             }
         }
+    }
+
+    /// Makes the tables of a WITH known; the caller forgets them again.
+    pub(crate) fn bind_ctes(
+        &mut self,
+        ctes: &[ast::Cte],
+        recursive: bool,
+    ) -> Result<(), PlanError> {
+        let known = self.ctes.entries.len();
+        for cte in ctes {
+            let name = &cte.alias.name;
+            if self.ctes.entries[known..].iter().any(|c| c.name == name.name) {
+                let message = format!("WITH query name \"{}\" specified more than once", name.name);
+                let error = PlanError::of(SqlState::DUPLICATE_ALIAS, message);
+                return Err(error.at(self.place(name.span)));
+            }
+            let depth = self.levels.len();
+            if recursive {
+                self.ctes.entries.push(Cte { name: name.name.clone(), plan: None, depth });
+            }
+            let plan = self.bind_nested(&cte.query)?;
+            if recursive {
+                self.ctes.entries.pop();
+            }
+            let what = format!("WITH query \"{}\"", name.name);
+            let plan = self.rename_columns(plan, &cte.alias.columns, &what)?;
+            self.ctes.entries.push(Cte { name: name.name.clone(), plan: Some(plan), depth });
+        }
+        Ok(())
     }
 
     /// Gives the first columns new names.

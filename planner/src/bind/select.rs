@@ -364,9 +364,12 @@ impl Binder<'_> {
     ) -> Result<Ordered, PlanError> {
         let Parts { conditions, items, groups, having, qualify, distinct_on, order } = parts;
         let mut stage = Stage::new(from);
-        stage.filter(level, conditions)?;
-        let grouped = groups.is_some() || !level.aggs.is_empty() || !having.is_empty();
-        if grouped || !level.groupings.is_empty() {
+        let gathered = !level.aggs.is_empty() || !level.groupings.is_empty();
+        // HAVING alone makes one group whatever the rows are, so WHERE is not asked.
+        if having.is_empty() || groups.is_some() || gathered {
+            stage.filter(level, conditions)?;
+        }
+        if groups.is_some() || gathered || !having.is_empty() {
             let mut groups = groups.unwrap_or_default();
             let mut used: Vec<&Expr> = items.iter().map(|i| &i.expr).collect();
             used.extend(order.iter().chain(&distinct_on).map(|s| &s.expr));

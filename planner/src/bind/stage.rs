@@ -239,18 +239,17 @@ impl Stage {
         positions
     }
 
-    /// Computes all window calls; those over the same window together.
+    /// Computes all window calls; those over the same window together. As in PostgreSQL the window that is named
+    /// first comes last, so a query without ORDER BY gives its rows in that window's order.
     pub(crate) fn windows(&mut self, level: &Level) -> Result<(), PlanError> {
         let uses = &level.windows;
         self.windows = vec![None; uses.len()];
-        for first in 0..uses.len() {
-            if self.windows[first].is_some() {
-                continue;
-            }
+        let same = |i: usize, k: usize| {
+            uses[i].partition == uses[k].partition && uses[i].order == uses[k].order
+        };
+        for first in (0..uses.len()).rev().filter(|k| !(0..*k).any(|i| same(i, *k))) {
             let (partition, order) = (&uses[first].partition, &uses[first].order);
-            let alike: Vec<usize> = (first..uses.len())
-                .filter(|i| uses[*i].partition == *partition && uses[*i].order == *order)
-                .collect();
+            let alike: Vec<usize> = (first..uses.len()).filter(|i| same(*i, first)).collect();
             let keys = self.lower_all(level, partition.clone())?;
             let sorts = self.lower_all(level, order.iter().map(|k| k.expr.clone()).collect())?;
             let mut calls = Vec::with_capacity(alike.len());

@@ -26,9 +26,13 @@ pub fn refresh(op: &mut Op, context: &Context<'_>) {
         }
         Op::TopN(top) => {
             top.retracts = retracts;
+            top.by_arrival = context.ad_hoc && !retracts;
             top.forget = within(context, &top.partition);
         }
-        Op::Over { partition, forget, .. } => *forget = within(context, partition),
+        Op::Over { partition, by_arrival, forget, .. } => {
+            *by_arrival = context.ad_hoc && !retracts;
+            *forget = within(context, partition);
+        }
         Op::Distinct { forget } => *forget = earliest(context, &|b| Some(b.column)),
         Op::SessionAssign { time, forget, .. } => {
             *forget = lag_of(context.inputs[0], *time).map(|lag| Forget { column: *time, lag });

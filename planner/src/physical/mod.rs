@@ -130,11 +130,12 @@ pub enum Op {
     SetOp { op: SetOp, all: bool },
     /// The first rows of each partition.
     TopN(TopN),
-    /// Window functions.
+    /// Window functions. `by_arrival`: as in [`TopN`].
     Over {
         partition: Vec<usize>,
         order: Vec<SortKey>,
         calls: Vec<WindowCall>,
+        by_arrival: bool,
         forget: Option<Forget>,
     },
     /// Exactly one row.
@@ -273,6 +274,9 @@ pub struct TopN {
     pub number: bool,
     /// Whether the input may retract.
     pub retracts: bool,
+    /// Whether rows that the order leaves equal stand as they arrived, as in PostgreSQL. Only in a query that runs
+    /// once: in a view their order must not depend on its history, so there it depends on all columns.
+    pub by_arrival: bool,
     /// When a partition may be dropped: a column of the input that is in `partition`.
     pub forget: Option<Forget>,
 }

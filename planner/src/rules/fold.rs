@@ -1,7 +1,8 @@
 //! Constant folding and three-valued logic: what can be known before any row is seen.
 //!
-//! A constant call is replaced by its value unless evaluating it fails: then the error belongs to the rows that
-//! reach it, and there may be none. Sound with retractions, because an expression gives the same value for
+//! A constant call is replaced by its value unless evaluating it fails: what the statement says was looked at before
+//! ([`super::constant`]), so this is an error that rewriting brought about; it belongs to the rows that reach it,
+//! and there may be none. Sound with retractions, because an expression gives the same value for
 //! a row when it arrives and when it leaves.
 //! Invariant: an expression keeps its value for every row, NULL included; only the condition of a filter or
 //! join may trade NULL for FALSE, since both keep nothing.
@@ -74,7 +75,7 @@ fn take(slot: &mut Expr) -> Expr {
     std::mem::replace(slot, Expr::boolean(false))
 }
 
-fn become_literal(expr: &mut Expr, value: Value) {
+pub(super) fn become_literal(expr: &mut Expr, value: Value) {
     expr.nullable = value.is_null();
     expr.kind = ExprKind::Literal(value);
 }
@@ -84,7 +85,7 @@ fn is_null(expr: &Expr) -> bool {
 }
 
 /// A computation whose operands are all constants.
-fn is_computable(expr: &Expr) -> bool {
+pub(super) fn is_computable(expr: &Expr) -> bool {
     let computes = match &expr.kind {
         ExprKind::Column(_) | ExprKind::Literal(_) | ExprKind::Param(_) | ExprKind::Now => false,
         ExprKind::Call { func, .. } => !is_volatile(*func),

@@ -5,7 +5,8 @@
 //! relation still look alike.
 //! Invariant: a rule keeps the plan's rows, their weights under every change of the inputs, and its columns.
 
-pub mod extremum;
+pub mod constant;
+mod extremum;
 pub mod fold;
 pub mod join_key;
 pub mod join_order;
@@ -26,6 +27,7 @@ const ROUNDS: usize = 3;
 
 /// Rewrites a bound plan into one that costs less.
 pub fn optimize(mut plan: Plan, eval: &dyn ConstEval) -> Result<Plan, PlanError> {
+    constant::check_constants(&plan, eval)?;
     let mut before = None;
     for _ in 0..ROUNDS {
         plan = round(plan, eval);

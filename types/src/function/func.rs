@@ -126,6 +126,12 @@ funcs! {
     Decode "decode";
     GetByte "get_byte";
     SetByte "set_byte";
+    BitCount "bit_count";
+    GetBit "get_bit";
+    SetBit "set_bit";
+    /// The bytes of a number as the wire has them.
+    Send "send";
+    UniStr "unistr";
     ToHex "to_hex";
     QuoteLiteral "quote_literal";
     QuoteNullable "quote_nullable";

@@ -4,7 +4,8 @@
 
 use super::Func::*;
 use super::Ty::{
-    Any, Element, ElementList, Float4, Float8, Int2, Int4, Int8, Numeric, Text, TimestampTz, Uuid,
+    Any, Bool, Element, ElementList, Float4, Float8, Int2, Int4, Int8, Numeric, Text, TimestampTz,
+    Uuid,
 };
 use super::{Signature, sig};
 
@@ -57,6 +58,9 @@ pub(super) static FUNCTIONS: &[Signature] = &[
     sig(Lcm, "lcm", &[Int8, Int8], Int8).fails(),
     sig(Lcm, "lcm", &[Numeric, Numeric], Numeric).fails(),
     sig(Factorial, "factorial", &[Int8], Numeric).fails(),
+    // What the operators of BOOLEAN are called underneath.
+    sig(Eq, "booleq", &[Bool, Bool], Bool),
+    sig(NotEq, "boolne", &[Bool, Bool], Bool),
     sig(Scale, "scale", &[Numeric], Int4),
     sig(MinScale, "min_scale", &[Numeric], Int4),
     sig(TrimScale, "trim_scale", &[Numeric], Numeric),

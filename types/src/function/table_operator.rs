@@ -133,6 +133,7 @@ pub(super) static OPERATORS: &[Signature] = &[
     sig(Like, "~~", &[Text, Text], Bool).fails(),
     sig(Like, "~~", &[Text, Text, Text], Bool).fails(),
     sig(Like, "~~", &[Bytea, Bytea], Bool).fails(),
+    sig(Like, "~~", &[Bytea, Bytea, Bytea], Bool).fails(),
     sig(ILike, "~~*", &[Text, Text], Bool).fails(),
     sig(ILike, "~~*", &[Text, Text, Text], Bool).fails(),
     sig(SimilarTo, "", &[Text, Text], Bool).fails(),

@@ -3,7 +3,7 @@
 //! Invariant: overloads of a name differ in argument types or count.
 
 use super::Func::*;
-use super::Ty::{Any, Bool, Bytea, Int4, Int8, Text, TextList};
+use super::Ty::{Any, Bool, Bytea, Float4, Float8, Int4, Int8, Text, TextList};
 use super::{Signature, sig};
 
 pub(super) static FUNCTIONS: &[Signature] = &[
@@ -73,6 +73,12 @@ pub(super) static FUNCTIONS: &[Signature] = &[
     sig(Decode, "decode", &[Text, Text], Bytea).fails(),
     sig(GetByte, "get_byte", &[Bytea, Int4], Int4).fails(),
     sig(SetByte, "set_byte", &[Bytea, Int4, Int4], Bytea).fails(),
+    sig(BitCount, "bit_count", &[Bytea], Int8),
+    sig(GetBit, "get_bit", &[Bytea, Int8], Int4).fails(),
+    sig(SetBit, "set_bit", &[Bytea, Int8, Int4], Bytea).fails(),
+    sig(Send, "float4send", &[Float4], Bytea),
+    sig(Send, "float8send", &[Float8], Bytea),
+    sig(UniStr, "unistr", &[Text], Text).fails(),
     sig(ToHex, "to_hex", &[Int4], Text),
     sig(ToHex, "to_hex", &[Int8], Text),
     sig(QuoteLiteral, "quote_literal", &[Text], Text),

@@ -183,6 +183,8 @@ pub struct OverSpec {
     pub order: Vec<physical::SortKey>,
     /// The calls.
     pub calls: Vec<OverCall>,
+    /// Whether rows that the order leaves equal stand as they arrived; then the input never retracts.
+    pub by_arrival: bool,
     /// When a partition may be dropped.
     pub forget: Option<physical::Forget>,
 }

@@ -20,10 +20,20 @@ text_struct!(Agg { func, args, distinct, filter, order, ty });
 text_struct!(Aggregate { keys, aggs, retracts, forget });
 text_struct!(PaneAggregate { time, window, keys, aggs, on_close, output, lag });
 text_struct!(SessionAggregate { time, gap, keys, aggs, on_close, output, lag });
-text_struct!(TopN { partition, order, function, limit, offset, number, retracts, forget });
+text_struct!(TopN {
+    partition,
+    order,
+    function,
+    limit,
+    offset,
+    number,
+    retracts,
+    by_arrival,
+    forget
+});
 text_struct!(Presentation { order, limit, offset, width });
 text_struct!(Frame { units, start, end });
-text_struct!(OverSpec { partition, order, calls, forget });
+text_struct!(OverSpec { partition, order, calls, by_arrival, forget });
 text_struct!(OverCall { func, args, filter, frame, ty });
 text_struct!(JoinSpec {
     kind,

@@ -127,7 +127,7 @@ impl Generator<'_> {
     /// Window functions: arguments that are not columns are computed behind the input's columns, and
     /// dropped again from the result.
     fn over(&mut self, node: &Node, consume: &mut Consume<'_>) -> Result<(), SqlError> {
-        let Op::Over { partition, order, calls, forget } = &node.op else {
+        let Op::Over { partition, order, calls, by_arrival, forget } = &node.op else {
             return Err(internal("no window functions"));
         };
         let schema = self.input_schema(node, 0)?;
@@ -152,7 +152,8 @@ impl Generator<'_> {
         let calls: Vec<OverCall> = calls.iter().map(&mut call).collect();
         let (partition, order) = (partition.clone(), order.clone());
         let n_calls = calls.len();
-        let spec = StateSpec::Over(OverSpec { partition, order, calls, forget: *forget });
+        let (by_arrival, forget) = (*by_arrival, *forget);
+        let spec = StateSpec::Over(OverSpec { partition, order, calls, by_arrival, forget });
         let state = self.add_over(node, spec, &schema, &extra);
         self.produce(input(node, 0)?, &mut |g, mut rows| {
             for expr in &extra {

@@ -303,7 +303,10 @@ fn format(r: Row<'_>, types: &[DataType], out: &mut TextOut) -> RowResult<()> {
                 next += 1;
                 width_argument(r, next - 1, types)?
             }
-            Width::Argument(n) => width_argument(r, n, types)?,
+            Width::Argument(n) => {
+                next = n + 1;
+                width_argument(r, n, types)?
+            }
         };
         let left = specifier.left || width < 0;
         width = width.saturating_abs();

@@ -35,7 +35,7 @@ fn run(call: &Call<'_>, out: &mut Out<'_>, errors: &mut RowErrors, fold_case: bo
             continue;
         }
         let source = call.bytes(1, i);
-        let escape = if call.args.len() > 2 { Some(call.text(2, i)) } else { None };
+        let escape = if call.args.len() > 2 { Some(call.bytes(2, i)) } else { None };
         let fresh = cached.as_ref().is_none_or(|c| !c.is_of(source, escape));
         if fresh {
             cached = Some(Cached::new(source, escape, fold_case));
@@ -61,12 +61,12 @@ fn run(call: &Call<'_>, out: &mut Out<'_>, errors: &mut RowErrors, fold_case: bo
 /// The last pattern compiled, and from what.
 struct Cached {
     source: Vec<u8>,
-    escape: Option<String>,
+    escape: Option<Vec<u8>>,
     pattern: Result<Pattern, SqlError>,
 }
 
 impl Cached {
-    fn new(source: &[u8], escape: Option<&str>, fold_case: bool) -> Self {
+    fn new(source: &[u8], escape: Option<&[u8]>, fold_case: bool) -> Self {
         let pattern = if fold_case {
             let mut folded = String::new();
             lower_into(&String::from_utf8_lossy(source), &mut folded);
@@ -74,10 +74,10 @@ impl Cached {
         } else {
             Pattern::compile(source, escape)
         };
-        Self { source: source.to_vec(), escape: escape.map(String::from), pattern }
+        Self { source: source.to_vec(), escape: escape.map(<[u8]>::to_vec), pattern }
     }
 
-    fn is_of(&self, source: &[u8], escape: Option<&str>) -> bool {
+    fn is_of(&self, source: &[u8], escape: Option<&[u8]>) -> bool {
         self.source == source && self.escape.as_deref() == escape
     }
 }
@@ -117,25 +117,30 @@ fn lone_escape() -> SqlError {
     SqlError::new(SqlState::INVALID_ESCAPE, "LIKE pattern must not end with escape character")
 }
 
+fn bad_escape() -> SqlError {
+    SqlError::new(SqlState::INVALID_ESCAPE, "invalid escape string")
+        .with_hint("Escape string must be empty or one character.")
+}
+
 /// The escape character: backslash unless given, none if given as the empty string.
 pub(super) fn escape_char(given: Option<&str>) -> Result<Option<char>, SqlError> {
     let Some(given) = given else { return Ok(Some('\\')) };
     let mut chars = given.chars();
     let first = chars.next();
-    if chars.next().is_some() {
-        let error = SqlError::new(SqlState::INVALID_ESCAPE_CHAR, "invalid escape string");
-        return Err(error.with_hint("Escape string must be empty or one character."));
+    match chars.next() {
+        Some(_) => Err(bad_escape()),
+        None => Ok(first),
     }
-    Ok(first)
 }
 
 impl Pattern {
     /// Compiles a pattern; `escape` as written in ESCAPE.
-    pub(super) fn compile(source: &[u8], escape: Option<&str>) -> Result<Self, SqlError> {
-        let escape = escape_char(escape)?;
-        let mut buffer = [0; 4];
-        let escape = escape.map(|c| c.encode_utf8(&mut buffer).as_bytes().to_vec());
-        let tokens = tokens(source, escape.as_deref());
+    pub(super) fn compile(source: &[u8], escape: Option<&[u8]>) -> Result<Self, SqlError> {
+        let escape = escape.unwrap_or(b"\\");
+        if escape.len() > char_len(escape) {
+            return Err(bad_escape());
+        }
+        let tokens = tokens(source, (!escape.is_empty()).then_some(escape));
         use Token::{Literal, Many};
         Ok(match tokens.as_slice() {
             [] => Self::Exact(Vec::new()),
@@ -232,6 +237,8 @@ fn matches_general(tokens: &[Step], s: &[u8], bytes: bool) -> Result<bool, SqlEr
         let advanced = match tokens.get(token) {
             None if at == s.len() => return Ok(true),
             None => None,
+            // Where the text is used up, nothing can match any more.
+            Some(Step::LoneEscape) if at == s.len() => return Ok(false),
             Some(Step::LoneEscape) => return Err(lone_escape()),
             Some(Step::Many) => {
                 if token + 1 == tokens.len() {

@@ -15,6 +15,7 @@
 //! Invariant: a kernel never panics on data; it panics only if the verified program broke its types.
 
 mod arith;
+mod bits;
 mod bucket;
 pub mod call;
 mod cast;
@@ -128,6 +129,7 @@ pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> 
         .or_else(|| like::resolve(func, args))
         .or_else(|| regex::resolve(func, args))
         .or_else(|| encode::resolve(func, args))
+        .or_else(|| bits::resolve(func, args))
         .or_else(|| format::resolve(func, args))
         .or_else(|| number_format::resolve(func, args))
         .or_else(|| number_read::resolve(func, args))

@@ -456,7 +456,7 @@ pub(super) fn from_similar(pattern: &str, escape: Option<&str>) -> Result<String
                         2 => out.push_str("){1,1}(?:"),
                         _ => {
                             return Err(SqlError::new(
-                                SqlState::INVALID_ESCAPE,
+                                SqlState::INVALID_USE_OF_ESCAPE,
                                 "SQL regular expression may not contain more than two escape-double-quote separators",
                             ));
                         }

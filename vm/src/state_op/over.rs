@@ -97,7 +97,7 @@ impl Over {
         };
         let aggregator = |call| Aggregator::new(cx, input, call);
         Ok(Self {
-            rows: SortedRows::new(cx, input, &spec.order, 0),
+            rows: SortedRows::in_order(cx, input, &spec.order, 0, spec.by_arrival),
             partitions: GroupTable::new(&cx.pool, cx.owner, &types, 1),
             aggregators: spec.calls.iter().map(aggregator).collect::<Result<_, _>>()?,
             live: Live::default(),

@@ -3,7 +3,8 @@
 //! A row of state holds all input columns and the words of its owner. Sets are ordered by sort keys, then
 //! by all columns until only identical rows are equal, so the order of complete ties does not depend on
 //! arrival, and a retraction finds exactly the row that it takes back (`1.0` is not `1.00`). Identical
-//! rows are one element with a weight.
+//! rows are one element with a weight. For an input that never retracts, of a query that runs once, complete
+//! ties may stand as they arrived instead; then each arrival is an element.
 //!
 //! Invariant: an element in a set has a weight other than 0; elements of a set are distinct.
 
@@ -26,6 +27,10 @@ pub(crate) struct Rows {
     pub(crate) layout: RowLayout,
     order: Vec<SortKey>,
     pub(crate) heap: Heap,
+    /// If ties stand as they arrived: the word of a row that has its number.
+    arrival: Option<usize>,
+    /// Rows packed so far.
+    n_arrived: u64,
 }
 
 /// Ordered sets of rows.
@@ -98,6 +103,10 @@ impl Rows {
             self.layout.store(addr, field, column, i, &mut self.heap)?;
         }
         self.add_weight(addr, weight);
+        if let Some(word) = self.arrival {
+            self.set_word(addr, word, self.n_arrived);
+            self.n_arrived += 1;
+        }
         Ok(addr)
     }
 
@@ -124,6 +133,9 @@ impl Rows {
             return Ordering::Equal;
         }
         self.cmp_keys(a, b).then_with(|| {
+            if let Some(word) = self.arrival {
+                return self.word(a, word).cmp(&self.word(b, word));
+            }
             let (a, b) = (self.row(a), self.row(b));
             first_unequal((0..self.layout.n_fields()).map(|field| self.cmp_identity(field, a, b)))
         })
@@ -210,11 +222,24 @@ impl SortedRows {
         order: &[SortKey],
         state_words: usize,
     ) -> Self {
+        Self::in_order(cx, input, order, state_words, false)
+    }
+
+    /// The same; `by_arrival`: nothing is ever taken back, and complete ties stand as they arrived.
+    pub(crate) fn in_order(
+        cx: &StateContext,
+        input: &[Field],
+        order: &[SortKey],
+        state_words: usize,
+        by_arrival: bool,
+    ) -> Self {
         let types: Vec<&DataType> = input.iter().map(|f| &f.data_type).collect();
         let rows = Rows {
-            layout: RowLayout::new(types, state_words),
+            layout: RowLayout::new(types, state_words + usize::from(by_arrival)),
             order: order.to_vec(),
             heap: Heap::new(&cx.pool, cx.owner),
+            arrival: by_arrival.then_some(state_words),
+            n_arrived: 0,
         };
         Self { rows, sets: OrderedSets::new(&cx.pool, cx.owner) }
     }
@@ -236,8 +261,11 @@ impl SortedRows {
         self.sets.remove(root, |other| rows.cmp_rows(addr, other));
     }
 
-    /// The element identical to row `i` of a batch.
+    /// The element identical to row `i` of a batch; none where each arrival is an element.
     pub(crate) fn find(&self, root: u64, columns: &[Column], i: usize) -> Option<Addr> {
+        if self.rows.arrival.is_some() {
+            return None;
+        }
         self.sets.find(root, |addr| self.rows.cmp_batch(columns, i, addr))
     }
 

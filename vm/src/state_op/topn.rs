@@ -4,7 +4,7 @@
 //! partition remembers the order key of its worst: most rows are refused by one comparison, without
 //! being packed. Under retraction all rows are kept. The first change of a partition in an epoch copies
 //! the list of its visible rows; the end of the epoch shows the difference to the list it has then. Complete
-//! ties are ordered by all columns.
+//! ties are ordered by all columns, or by arrival in a query that runs once.
 //!
 //! Invariant: what was shown of a partition is the visible part of its ordered set; rows that were shown
 //! are not freed before they are taken back.
@@ -78,7 +78,7 @@ impl TopN {
         };
         let cap = spec.limit.saturating_add(spec.offset);
         Self {
-            rows: SortedRows::new(cx, input, &spec.order, ROW_WORDS),
+            rows: SortedRows::in_order(cx, input, &spec.order, ROW_WORDS, spec.by_arrival),
             partitions: GroupTable::new(&cx.pool, cx.owner, &types, PARTITION_WORDS),
             cap: i64::try_from(cap).unwrap_or(i64::MAX),
             bounded: !spec.retracts,

@@ -9,7 +9,7 @@ use crate::ast::{
     ColumnDef, Copy, CopySubject, CreateRelation, CreateSink, CreateView, Delete, Envelope,
     Explain, ExplainForm, ExplainTarget, FormatEncode, Insert, LateRows, ObjectKind, RelationKind,
     SelectItem, SinkInput, Statement, StatementKind, Subscribe, TableConstraint, Update,
-    WatermarkDef, WithOption,
+    WatermarkDef, With, WithOption,
 };
 
 impl Display for Statement {
@@ -260,9 +260,20 @@ impl Display for Insert {
     }
 }
 
+impl Display for With {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.ctes.is_empty() {
+            return Ok(());
+        }
+        f.write_str(if self.recursive.is_some() { "WITH RECURSIVE " } else { "WITH " })?;
+        commas(f, &self.ctes)?;
+        f.write_str(" ")
+    }
+}
+
 impl Display for Update {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "UPDATE {}", self.table)?;
+        write!(f, "{}UPDATE {}", self.with, self.table)?;
         if let Some(alias) = &self.alias {
             write!(f, " AS {alias}")?;
         }
@@ -282,7 +293,7 @@ impl Display for Update {
 
 impl Display for Delete {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "DELETE FROM {}", self.table)?;
+        write!(f, "{}DELETE FROM {}", self.with, self.table)?;
         if let Some(alias) = &self.alias {
             write!(f, " AS {alias}")?;
         }

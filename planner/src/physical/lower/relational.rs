@@ -254,6 +254,7 @@ impl Lowering<'_> {
             offset: *offset,
             number,
             retracts: false,
+            by_arrival: false,
             forget: None,
         };
         let n = self.node(flow.node).schema.len();
@@ -324,7 +325,7 @@ impl Lowering<'_> {
             exprs.resize(plan.width(), None);
             return Ok(Flow { node: flow.node, exprs });
         }
-        let op = Op::Over { partition, order, calls: kept, forget: None };
+        let op = Op::Over { partition, order, calls: kept, by_arrival: false, forget: None };
         let node = self.push(op, vec![flow.node], Schema::new(fields));
         let whole = self.whole(node);
         let mut exprs = flow.exprs;
@@ -406,6 +407,7 @@ impl Lowering<'_> {
             offset: *offset,
             number: false,
             retracts: false,
+            by_arrival: false,
             forget: None,
         };
         let schema = self.node(flow.node).schema.clone();

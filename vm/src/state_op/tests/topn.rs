@@ -20,6 +20,7 @@ fn spec(partition: &[usize], order: &[SortKey], function: RankFunc) -> physical:
         offset: 0,
         number: true,
         retracts: false,
+        by_arrival: false,
         forget: None,
     }
 }

@@ -41,6 +41,10 @@ impl TopN {
         let i = usize::from(self.live.rows[k]);
         let Some(last) = self.rows.sets.last(self.state(partition, ROOT)) else { return false };
         match self.function() {
+            // A peer that arrives comes behind the last.
+            RankFunc::RowNumber if self.spec.by_arrival => {
+                self.rows.rows.cmp_batch_keys(&batch.columns, i, last).is_ge()
+            }
             RankFunc::RowNumber => self.rows.rows.cmp_batch(&batch.columns, i, last).is_ge(),
             _ => self.rows.rows.cmp_batch_keys(&batch.columns, i, last).is_gt(),
         }
