@@ -1,6 +1,7 @@
 //! Constants as written to values.
 //!
-//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it; a string has no type yet.
+//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it (with an exponent beyond all of them:
+//! DOUBLE PRECISION); a string has no type yet.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::Literal;
@@ -46,7 +47,15 @@ pub(crate) fn number(text: &str) -> Result<(Value, DataType), PlanError> {
         },
         None => {
             let ty = DataType::Numeric(None);
-            (Value::parse(&digits, &ty)?, ty)
+            match Value::parse(&digits, &ty) {
+                Ok(value) => (value, ty),
+                // 1e300 is meant for a float; digits written out would lose their exactness.
+                Err(error) if digits.contains(['e', 'E']) => {
+                    let ty = DataType::Float8;
+                    (Value::parse(&digits, &ty).map_err(|_| error)?, ty)
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     })
 }
