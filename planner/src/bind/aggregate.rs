@@ -15,7 +15,8 @@ use super::function::list;
 use super::slot::{self, Slot};
 use super::{Binder, Clause, Inside};
 
-/// Keeps an aggregate's input from being computed, and failing, for rows that the filter leaves out.
+/// Keeps an aggregate's input from being computed, and failing, for rows that the filter
+/// leaves out.
 fn guard(input: &mut Expr, filter: &Expr) {
     let computes = |e: &Expr| matches!(e.kind, ExprKind::Call { .. } | ExprKind::Cast { .. });
     if !input.any(&computes) {

@@ -1,7 +1,7 @@
 //! Constants as written to values.
 //!
-//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it (with an exponent beyond all of them:
-//! DOUBLE PRECISION); a string has no type yet.
+//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it (with an exponent
+//! beyond all of them: DOUBLE PRECISION); a string has no type yet.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::Literal;

@@ -83,7 +83,8 @@ impl Cell {
         matches!(self, Self::Bytes | Self::Jsonb | Self::Nested)
     }
 
-    /// Whether equal values may have different bytes: numbers inside are equal by value (`[1.0]` and `[1.00]`).
+    /// Whether equal values may have different bytes: numbers inside are equal by value
+    /// (`[1.0]` and `[1.00]`).
     #[inline]
     pub fn is_spelled(self) -> bool {
         matches!(self, Self::Jsonb | Self::Nested)

@@ -109,7 +109,8 @@ enum Change {
     Insert { value: Json, after: bool },
 }
 
-/// Changes what the path leads to; an empty document that can only shrink is left alone, whatever the path says.
+/// Changes what the path leads to; an empty document that can only shrink is left alone, whatever
+/// the path says.
 fn edit_document(doc: &mut Json, path: &[Option<String>], change: &Change) -> Result<(), SqlError> {
     let empty = match doc {
         Json::Array(items) => items.is_empty(),

@@ -37,8 +37,8 @@ pub(crate) struct DistinctSet {
     table: GroupTable,
     /// Per filter the pairs that the current batch made appear or vanish.
     pub(crate) changes: Vec<EntryBuffer>,
-    /// What the rows of `changes` point into, where equal values may be spelled in several ways (1.0 and 1.00): the
-    /// spelling that the set keeps, so that what was added is what is taken away.
+    /// What the rows of `changes` point into, where equal values may be spelled in several ways
+    /// (1.0 and 1.00): the spelling that the set keeps, so that what was added is taken away.
     pub(crate) kept: Option<Column>,
     /// Whether `changes` are those of the current batch.
     pub(crate) ready: bool,
