@@ -5,6 +5,7 @@
 //! All in one run: an allocation of eight bytes in our arena, bumpalo, blink-alloc, arena-b and `Box`; a closed pane of a
 //! million groups; bytes per group of a (BIGINT key, count, sum) aggregation beside a `HashMap` of boxed values.
 //! Invariant: every allocation is written and seen by the optimizer, in all allocators alike.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -5,6 +5,7 @@
 //! One process, nothing else going on: an appender commits one row at a time to a stream; a query that filters and
 //! aggregates follows it; its callback runs inside the commit.
 //! Invariant: every event that passes the filter is answered by exactly one callback before the next is sent.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::error::Error;
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 //! Ten million events are in memory, in columns. One thread commits them ten thousand at a time through the whole
 //! engine (source, watermark, program, delivery); a callback takes every change. The loop by hand goes first.
 //! Invariant: the result's number of rows equals the loop's; otherwise the run fails.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::error::Error;
 use std::hint::black_box;
@@ -77,7 +78,8 @@ fn measure(
             db.internals().programs().iter().for_each(|text| println!("{text}"));
         }
         ratios.push(hand.as_secs_f64() / our.as_secs_f64());
-        (ours.push(our), hands.push(hand));
+        ours.push(our);
+        hands.push(hand);
         plans.push(plan);
         last = Some((seen, expected));
     }

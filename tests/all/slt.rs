@@ -8,7 +8,7 @@ use arena_tr_tests::format::Fractions;
 use crate::{files, root};
 
 /// Query records that the corpus holds at least.
-const QUERIES: usize = 20;
+const QUERIES: usize = 1_500;
 
 #[test]
 fn own_corpus_ad_hoc() {

@@ -84,10 +84,6 @@ impl PlanBuilder {
         self.node(Op::Project { exprs }, &[input], &Schema::new(fields), true)
     }
 
-    pub(crate) fn presentation(&mut self, presentation: Presentation) {
-        self.plan.presentation = presentation;
-    }
-
     pub(crate) fn finish(mut self, root: NodeId) -> PhysicalPlan {
         self.plan.root = root;
         self.plan.schema = self.schema_of(root);

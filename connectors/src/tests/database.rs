@@ -41,7 +41,7 @@ fn a_generated_stream_keeps_a_view_true() {
         WAIT FOR SOURCES;";
     session.execute(sql).unwrap_or_else(|e| panic!("{e}"));
     let rows = session.query("SELECT n, ok FROM n", &[]).expect("a query").to_vec();
-    assert_eq!(rows, [[arena_tr::Value::Int8(4600), arena_tr::Value::Bool(true)]]);
+    assert_eq!(rows, [[Value::Int8(4600), Value::Bool(true)]]);
 }
 
 #[test]

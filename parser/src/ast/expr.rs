@@ -189,6 +189,12 @@ pub enum BinaryOp {
     ContainedBy,
     /// `?`
     JsonExists,
+    /// `?|`
+    JsonExistsAny,
+    /// `?&`
+    JsonExistsAll,
+    /// `#-`
+    JsonDeletePath,
     /// `&&`
     Overlap,
     /// `^@`

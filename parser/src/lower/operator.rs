@@ -53,6 +53,9 @@ const SYMBOLS: &[(&str, BinaryOp)] = &[
     ("@>", BinaryOp::Contains),
     ("<@", BinaryOp::ContainedBy),
     ("?", BinaryOp::JsonExists),
+    ("?|", BinaryOp::JsonExistsAny),
+    ("?&", BinaryOp::JsonExistsAll),
+    ("#-", BinaryOp::JsonDeletePath),
     ("&&", BinaryOp::Overlap),
     ("^@", BinaryOp::StartsWith),
 ];

@@ -4,7 +4,7 @@
 //! Invariant: equal calls of one SELECT share an entry.
 
 use arena_tr_parser::ast::{self, FunctionCall};
-use arena_tr_types::{AggFunc, DataType, SqlState};
+use arena_tr_types::{AggFunc, DataType, SqlState, Value};
 
 use crate::error::PlanError;
 use crate::logical::expr::SortKeyExpr;
@@ -14,6 +14,20 @@ use super::coerce::CastContext;
 use super::function::list;
 use super::slot::{self, Slot};
 use super::{Binder, Clause, Inside};
+
+/// Keeps an aggregate's input from being computed, and failing, for rows that the filter
+/// leaves out.
+fn guard(input: &mut Expr, filter: &Expr) {
+    let computes = |e: &Expr| matches!(e.kind, ExprKind::Call { .. } | ExprKind::Cast { .. });
+    if !input.any(&computes) {
+        return;
+    }
+    let (ty, span) = (input.ty.clone(), input.span);
+    let place = Expr { kind: ExprKind::Literal(Value::Null), ty: ty.clone(), nullable: true, span };
+    let branches = vec![(filter.clone(), std::mem::replace(input, place))];
+    let kind = ExprKind::Case { branches, otherwise: None };
+    *input = Expr { kind, ty, nullable: true, span };
+}
 
 impl Binder<'_> {
     /// An aggregate without OVER.
@@ -109,8 +123,8 @@ impl Binder<'_> {
             }
             (func, _, _) => func,
         };
-        let (args, ty) = self.type_aggregate(func, name, args).map_err(|e| e.at(place))?;
-        let order = self.bind_sort_keys(&call.order_by)?;
+        let (mut args, ty) = self.type_aggregate(func, name, args).map_err(|e| e.at(place))?;
+        let mut order = self.bind_sort_keys(&call.order_by)?;
         if call.distinct && order.iter().any(|k| !args.contains(&k.expr)) {
             let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in \
                            argument list";
@@ -125,6 +139,10 @@ impl Binder<'_> {
             }
             None => None,
         };
+        if let Some(filter) = &filter {
+            let inputs = args.iter_mut().chain(order.iter_mut().map(|key| &mut key.expr));
+            inputs.for_each(|input| guard(input, filter));
+        }
         let nullable = !matches!(func, AggFunc::Count | AggFunc::CountStar);
         let distinct = call.distinct && func != AggFunc::CountStar;
         Ok(AggCall { func, args, distinct, filter, order, ty, nullable, span: place })

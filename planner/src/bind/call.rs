@@ -82,7 +82,7 @@ impl Binder<'_> {
         }
         if window_function(&name).is_some() {
             let message = format!("window function {name} requires an OVER clause");
-            return Err(PlanError::of(SqlState::WINDOWING_ERROR, message).at(self.place(span)));
+            return Err(PlanError::of(SqlState::WRONG_OBJECT_TYPE, message).at(self.place(span)));
         }
         if OTHER_AGGREGATES.contains(&name.as_str()) {
             return Err(PlanError::not_built(format!("aggregate {name}")).at(self.place(span)));

@@ -188,79 +188,79 @@ fn suggest_by_literals(candidates: &mut Vec<Candidate>, actual: &[DataType]) {
 }
 
 /// Functions whose result is NULL only if an argument is.
-fn keeps_non_null(func: Func) -> bool {
+const KEEP_NON_NULL: &[Func] = {
     use Func::*;
-    matches!(
-        func,
-        Add | Sub
-            | Mul
-            | Div
-            | Mod
-            | Neg
-            | Pow
-            | BitAnd
-            | BitOr
-            | BitXor
-            | BitNot
-            | ShiftLeft
-            | ShiftRight
-            | Eq
-            | NotEq
-            | Lt
-            | LtEq
-            | Gt
-            | GtEq
-            | IsDistinct
-            | IsNotDistinct
-            | Like
-            | ILike
-            | SimilarTo
-            | RegexMatch
-            | RegexIMatch
-            | StartsWith
-            | Length
-            | OctetLength
-            | Lower
-            | Upper
-            | InitCap
-            | Substr
-            | StrPos
-            | Replace
-            | BTrim
-            | LTrim
-            | RTrim
-            | LPad
-            | RPad
-            | Left
-            | Right
-            | Repeat
-            | Reverse
-            | SplitPart
-            | ConcatAll
-            | Md5
-            | Abs
-            | Sign
-            | Ceil
-            | Floor
-            | Round
-            | Trunc
-            | Sqrt
-            | Exp
-            | Ln
-            | DateTrunc
-            | ToChar
-            | ToDate
-            | MakeDate
-            | WindowStart
-            | ArrayMake
-            | RowMake
-            | ToJsonb
-            | Cardinality
-            | Gcd
-            | Lcm
-            | RegexpReplace
-    )
-}
+    &[
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Mod,
+        Neg,
+        Pow,
+        BitAnd,
+        BitOr,
+        BitXor,
+        BitNot,
+        ShiftLeft,
+        ShiftRight,
+        Eq,
+        NotEq,
+        Lt,
+        LtEq,
+        Gt,
+        GtEq,
+        IsDistinct,
+        IsNotDistinct,
+        Like,
+        ILike,
+        SimilarTo,
+        RegexMatch,
+        RegexIMatch,
+        StartsWith,
+        Length,
+        OctetLength,
+        Lower,
+        Upper,
+        InitCap,
+        Substr,
+        StrPos,
+        Replace,
+        BTrim,
+        LTrim,
+        RTrim,
+        LPad,
+        RPad,
+        Left,
+        Right,
+        Repeat,
+        Reverse,
+        SplitPart,
+        ConcatAll,
+        Md5,
+        Abs,
+        Sign,
+        Ceil,
+        Floor,
+        Round,
+        Trunc,
+        Sqrt,
+        Exp,
+        Ln,
+        DateTrunc,
+        ToChar,
+        ToDate,
+        MakeDate,
+        WindowStart,
+        ArrayMake,
+        RowMake,
+        ToJsonb,
+        Cardinality,
+        Gcd,
+        Lcm,
+        RegexpReplace,
+    ]
+};
 
 /// Every function that a statement can call in PostgreSQL 15, sorted, one a line: the names in `pg_proc` of kind `f`
 /// without those whose arguments or result no statement can write (`internal`, `cstring`, triggers, handlers).

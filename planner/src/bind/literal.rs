@@ -1,6 +1,7 @@
 //! Constants as written to values.
 //!
-//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it; a string has no type yet.
+//! Invariant: a number is the smallest of INTEGER, BIGINT, NUMERIC that holds it (with an exponent
+//! beyond all of them: DOUBLE PRECISION); a string has no type yet.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::Literal;
@@ -47,14 +48,20 @@ pub(crate) fn number(text: &str) -> Result<(Value, DataType), PlanError> {
         },
         None => {
             let ty = DataType::Numeric(None);
-            let value = Value::parse(&digits, &ty).map_err(|error| match error.state {
-                // PostgreSQL has this number: what is missing is the room for it, as in a column's type.
-                SqlState::NUMERIC_OUT_OF_RANGE => {
-                    PlanError::not_built(format!("NUMERIC of more than {DECIMAL_DIGITS} digits"))
+            match Value::parse(&digits, &ty) {
+                Ok(value) => (value, ty),
+                // 1e300 is meant for a float; digits written out would lose their exactness.
+                Err(error) if digits.contains(['e', 'E']) => {
+                    let ty = DataType::Float8;
+                    (Value::parse(&digits, &ty).map_err(|_| error)?, ty)
                 }
-                _ => error.into(),
-            })?;
-            (value, ty)
+                // PostgreSQL has this number: what is missing is the room for it, as in a column's type.
+                Err(error) if error.state == SqlState::NUMERIC_OUT_OF_RANGE => {
+                    let what = format!("NUMERIC of more than {DECIMAL_DIGITS} digits");
+                    return Err(PlanError::not_built(what));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     })
 }

@@ -143,7 +143,7 @@ impl Binder<'_> {
                         let message = "SELECT * with no tables specified is not valid";
                         return Err(self.syntax(message, *span));
                     }
-                    let columns = self.level().scope.star().map(|c| c.clone()).collect::<Vec<_>>();
+                    let columns = self.level().scope.star().cloned().collect::<Vec<_>>();
                     bound.extend(columns.iter().map(column_item));
                 }
                 SelectItem::QualifiedWildcard(name) => {

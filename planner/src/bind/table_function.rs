@@ -1,4 +1,4 @@
-//! Functions in FROM: generate_series and unnest.
+//! Functions in FROM: generate_series, unnest, and what takes strings and JSON apart.
 //!
 //! Invariant: the item's columns are the input's, then the function's, then the ordinality.
 
@@ -36,6 +36,15 @@ impl Binder<'_> {
         let (function, element) = match name.as_str() {
             "generate_series" => self.series(args).map_err(|e| e.at(place))?,
             "unnest" => self.unnest(args).map_err(|e| e.at(place))?,
+            "jsonb_array_elements" | "json_array_elements" => {
+                self.json_parts(Func::JsonbArrayElements, &name, args)?
+            }
+            "jsonb_array_elements_text" | "json_array_elements_text" => {
+                self.json_parts(Func::JsonbArrayElementsText, &name, args)?
+            }
+            "jsonb_object_keys" | "json_object_keys" => {
+                self.json_parts(Func::JsonbObjectKeys, &name, args)?
+            }
             "regexp_split_to_table" => {
                 let array = self.call_by_name("regexp_split_to_array", args, call.span)?;
                 self.unnest(vec![array])?
@@ -58,7 +67,10 @@ impl Binder<'_> {
         let plan = stage.plan;
         let hidden = plan.width() - width;
         let mut fields = plan.schema.fields.to_vec();
-        let label = alias.map_or(name.as_str(), |a| &a.name.name);
+        let label = match name.contains("_array_elements") {
+            true => "value",
+            false => alias.map_or(name.as_str(), |a| &a.name.name),
+        };
         fields.push(Field::new(label, element, true));
         if with_ordinality {
             fields.push(Field::new("ordinality", DataType::Int8, outer));
@@ -141,6 +153,27 @@ impl Binder<'_> {
             Expr { kind, ty: DataType::List(Box::new(ty.clone())), nullable: true, span: None },
             ty,
         ))
+    }
+
+    /// The call that gives the parts of a JSON document as an array, and their type.
+    fn json_parts(
+        &mut self,
+        func: Func,
+        name: &str,
+        mut args: Vec<Expr>,
+    ) -> Result<(Expr, DataType), PlanError> {
+        let fits = |ty: &DataType| matches!(ty, DataType::Jsonb | DataType::Unknown);
+        if args.len() != 1 || !fits(&args[0].ty) {
+            return Err(self.no_table_function(name, &args));
+        }
+        let doc = self.implicit(args.remove(0), &DataType::Jsonb)?;
+        let element = match func {
+            Func::JsonbArrayElements => DataType::Jsonb,
+            _ => DataType::Text,
+        };
+        let kind = ExprKind::Call { func, args: vec![doc] };
+        let ty = DataType::List(Box::new(element.clone()));
+        Ok((Expr { kind, ty, nullable: true, span: None }, element))
     }
 
     /// The array whose elements become rows, and their type.

@@ -15,7 +15,7 @@ use crate::logical::{Expr, ExprKind, JoinKind, Node, Plan, RankFunc, SortKey};
 
 /// Rewrites an inner join of a relation with its own extremum; other plans come back as they are.
 #[must_use]
-pub fn extremum(plan: Plan) -> Plan {
+pub(super) fn extremum(plan: Plan) -> Plan {
     match Match::find(&plan) {
         Some(found) => found.rewrite(plan),
         None => plan,

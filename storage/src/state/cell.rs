@@ -83,6 +83,13 @@ impl Cell {
         matches!(self, Self::Bytes | Self::Jsonb | Self::Nested)
     }
 
+    /// Whether equal values may have different bytes: numbers inside are equal by value
+    /// (`[1.0]` and `[1.00]`).
+    #[inline]
+    pub fn is_spelled(self) -> bool {
+        matches!(self, Self::Jsonb | Self::Nested)
+    }
+
     /// Whether equal cells always have equal words (so that words can be compared instead).
     #[inline]
     pub const fn is_exact(self) -> bool {
@@ -230,7 +237,7 @@ pub fn cmp_bytes(cell: Cell, a: &[u8], b: &[u8]) -> Ordering {
 /// Whether two string-like cells' bytes are equal under SQL.
 #[inline]
 pub fn eq_bytes(cell: Cell, a: &[u8], b: &[u8]) -> bool {
-    a == b || (cell == Cell::Nested && cmp_bytes(cell, a, b).is_eq())
+    a == b || (cell.is_spelled() && cmp_bytes(cell, a, b).is_eq())
 }
 
 fn json_value(bytes: &[u8]) -> Value {
@@ -263,8 +270,8 @@ pub fn hash_decimal(h: u64, value: Decimal) -> u64 {
 /// Mixes the bytes of a string-like cell into a hash.
 #[inline]
 pub fn hash_bytes(cell: Cell, h: u64, bytes: &[u8]) -> u64 {
-    if cell == Cell::Nested {
-        return hash_nested(h, bytes);
+    if cell.is_spelled() {
+        return hash_spelled(cell, h, bytes);
     }
     if bytes.len() <= INLINE_BYTES {
         let words = inline_words(bytes);
@@ -274,8 +281,12 @@ pub fn hash_bytes(cell: Cell, h: u64, bytes: &[u8]) -> u64 {
 }
 
 #[cold]
-fn hash_nested(h: u64, bytes: &[u8]) -> u64 {
-    let Ok(value) = nested::decode(bytes) else { return hash::mix_bytes(h, bytes) };
+fn hash_spelled(cell: Cell, h: u64, bytes: &[u8]) -> u64 {
+    let value = match cell {
+        Cell::Jsonb => Ok(json_value(bytes)),
+        _ => nested::decode(bytes),
+    };
+    let Ok(value) = value else { return hash::mix_bytes(h, bytes) };
     let mut hasher = hash::MixHasher::new(h);
     value.hash_sql(&mut hasher);
     std::hash::Hasher::finish(&hasher)

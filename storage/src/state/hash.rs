@@ -127,7 +127,7 @@ fn hash_column(cell: Cell, column: &Column, rows: &[u16], out: &mut [u64]) {
         Column::I128(c) => each(column, rows, out, |h, i| {
             cell::hash_fixed(cell, h, &cell::i128_to_words(c.values[i]))
         }),
-        Column::Str(c) if cell == Cell::Nested => {
+        Column::Str(c) if cell.is_spelled() => {
             each(column, rows, out, |h, i| cell::hash_bytes(cell, h, c.get(i)));
         }
         Column::Str(c) => {

@@ -359,8 +359,9 @@ impl RowLayout {
             Column::I16(c) => words[0] == i64::from(c.values[i]) as u64,
             Column::I32(c) => words[0] == i64::from(c.values[i]) as u64,
             Column::I64(c) => words[0] == c.values[i] as u64,
-            Column::Str(c) if self.cells[field] == Cell::Nested => {
-                heap.with_bytes(words, |bytes| cell::eq_bytes(Cell::Nested, bytes, c.get(i)))
+            Column::Str(c) if self.cells[field].is_spelled() => {
+                let cell = self.cells[field];
+                heap.with_bytes(words, |bytes| cell::eq_bytes(cell, bytes, c.get(i)))
             }
             Column::Str(c) => heap.eq_bytes(words, c.get(i)),
             _ => cell::eq_fixed(self.cells[field], words, &load_fixed(column, i)),
@@ -420,7 +421,7 @@ impl RowLayout {
             return cell::eq_fixed(cell, a, b);
         }
         a_heap.eq_cells(a, b, b_heap)
-            || (cell == Cell::Nested
+            || (cell.is_spelled()
                 && a_heap.with_bytes(a, |a| b_heap.with_bytes(b, |b| cell::eq_bytes(cell, a, b))))
     }
 
@@ -438,7 +439,7 @@ impl RowLayout {
                 hash::mix_null(h)
             } else if cell.is_str() {
                 let words = self.cell(row, field);
-                if cell::str_len(words) <= cell::INLINE_BYTES && cell != Cell::Nested {
+                if cell::str_len(words) <= cell::INLINE_BYTES && !cell.is_spelled() {
                     hash::mix(hash::mix(h, words[0]), words[1])
                 } else {
                     heap.with_bytes(words, |bytes| cell::hash_bytes(cell, h, bytes))

@@ -79,7 +79,7 @@ fn weights_add_up_like_a_multiset() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let key = ((seed >> 40) as i32 % 5, words[(seed >> 20) as usize % 3]);
             let held = model.entry(key).or_default();
-            let by = if *held > 0 && seed % 2 == 0 { -1 } else { 2 };
+            let by = if *held > 0 && seed.is_multiple_of(2) { -1 } else { 2 };
             *held += by;
             rows.push((key.0, key.1, by));
         }

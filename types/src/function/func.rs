@@ -247,6 +247,12 @@ funcs! {
     JsonbStripNulls "jsonb_strip_nulls";
     JsonbSet "jsonb_set";
     JsonbInsert "jsonb_insert";
+    /// The elements of a JSON array, as an array: FROM unnests it.
+    JsonbArrayElements "jsonb_array_elements";
+    /// The same as text.
+    JsonbArrayElementsText "jsonb_array_elements_text";
+    /// The keys of a JSON object, as an array: FROM unnests it.
+    JsonbObjectKeys "jsonb_object_keys";
     // Arrays and rows.
     /// Of arrays (elements) or JSONB (structure).
     Contains "contains" "@>";

@@ -46,6 +46,7 @@ pub enum Ty {
     TextList,
     Int4List,
     Int8List,
+    JsonbList,
     /// Any type, each argument its own.
     Any,
     /// A row type: of the arguments' types (`row_make`), or as an argument.
@@ -222,6 +223,7 @@ impl Ty {
             Self::TextList => DataType::List(Box::new(DataType::Text)),
             Self::Int4List => DataType::List(Box::new(DataType::Int4)),
             Self::Int8List => DataType::List(Box::new(DataType::Int8)),
+            Self::JsonbList => DataType::List(Box::new(DataType::Jsonb)),
             Self::Any | Self::Record | Self::Element | Self::ElementList => return None,
         })
     }

@@ -5,7 +5,7 @@
 use super::Func::*;
 use super::Ty::{
     Any, Bool, Bytea, Date, Element, ElementList, Float4, Float8, Int2, Int4, Int8, Interval,
-    Jsonb, Numeric, Record, Text, TextList, Time, Timestamp, TimestampTz,
+    Jsonb, JsonbList, Numeric, Record, Text, TextList, Time, Timestamp, TimestampTz,
 };
 use super::{Signature, sig};
 
@@ -166,6 +166,9 @@ pub(super) static OPERATORS: &[Signature] = &[
     sig(GenerateSeries, "", &[Element, Element], ElementList).fails(),
     sig(GenerateSeries, "", &[Element, Element, Element], ElementList).fails(),
     sig(GenerateSeries, "", &[Element, Element, Interval], ElementList).fails(),
+    sig(JsonbArrayElements, "", &[Jsonb], JsonbList).fails(),
+    sig(JsonbArrayElementsText, "", &[Jsonb], TextList).fails(),
+    sig(JsonbObjectKeys, "", &[Jsonb], TextList).fails(),
     sig(WindowStart, "", &[Timestamp, Int8, Int8], Timestamp).fails(),
     sig(WindowStart, "", &[TimestampTz, Int8, Int8], TimestampTz).fails(),
 ];

@@ -54,7 +54,6 @@ pub(super) static FUNCTIONS: &[Signature] = &[
     sig(SplitPart, "split_part", &[Text, Text, Int4], Text).fails(),
     sig(ConcatAll, "concat", &[Any], Text).sees_null().repeats().fails(),
     sig(ConcatWs, "concat_ws", &[Text, Any], Text).sees_null().repeats().fails(),
-    sig(ConcatWs, "concat_ws", &[Text], Text).sees_null(),
     sig(Ascii, "ascii", &[Text], Int4),
     sig(Chr, "chr", &[Int4], Text).fails(),
     sig(StartsWith, "starts_with", &[Text, Text], Bool),

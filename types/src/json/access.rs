@@ -23,6 +23,10 @@ pub fn get_key<'a>(doc: &'a str, key: &str) -> Option<&'a str> {
 
 /// The element of an array at an index; negative ones count from the end.
 pub fn get_index(doc: &str, index: i64) -> Option<&str> {
+    if !matches!(type_of(doc), "array" | "object") {
+        // PostgreSQL keeps a scalar as an array of one, and a subscript sees it.
+        return matches!(index, 0 | -1).then_some(doc);
+    }
     if index >= 0 {
         return elements(doc).nth(usize::try_from(index).ok()?);
     }

@@ -153,7 +153,7 @@ pub fn opcode_page() -> String {
 
 fn operand_mark(kind: Kind) -> &'static str {
     match kind {
-        Kind::Def(TypeRule::Is(ty)) if ty == arena_tr_types::PhysicalType::Bool => "d:bool",
+        Kind::Def(TypeRule::Is(arena_tr_types::PhysicalType::Bool)) => "d:bool",
         Kind::Def(_) => "d",
         Kind::DefSel => "d:sel",
         Kind::Reg(_) => "r",

@@ -6,7 +6,7 @@
 //! Invariant: an expression's value is right for all rows of the selection it is asked for.
 
 use arena_tr_planner::physical::{Expr, ExprKind};
-use arena_tr_types::{DataType, Func, PhysicalType, SqlError, Value};
+use arena_tr_types::{DataType, Func, PhysicalType, SqlError, SqlState, Value};
 
 use super::scope::Rows;
 use super::{Generator, internal};
@@ -103,7 +103,8 @@ impl Generator<'_> {
             }
             ExprKind::Literal(value) => self.builder.constant(&expr.ty, value).into(),
             ExprKind::Param(n) => {
-                return Err(internal(format!("parameter ${} has no value", n + 1)));
+                let message = format!("there is no parameter ${}", n + 1);
+                return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
             }
             ExprKind::Now => {
                 self.value(Opcode::LoadNow, Vec::new(), PhysicalType::I64, None).into()

@@ -219,7 +219,6 @@ impl Machine {
             let rows = under.map_or(self.frame.rows, |slot| {
                 self.frame.sels[step.inst.get(slot) as usize].len()
             });
-            #[expect(clippy::disallowed_methods, reason = "measures; no result depends on it")]
             let begin = Instant::now();
             let flow = (step.run)(self, step, cx);
             let counter = &mut self.counters[step.number];

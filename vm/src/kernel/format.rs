@@ -43,6 +43,11 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
                     let nullable = func == Func::QuoteNullable;
                     return Ok(nullable.then(|| out.push("NULL")));
                 }
+                if ty == DataType::Bool {
+                    // Cast to text here, where everything else prints it as `t` or `f`.
+                    out.push(if r.bool(0) { "'true'" } else { "'false'" });
+                    return Ok(Some(()));
+                }
                 push_literal(r, 0, &ty, out)?;
                 Ok(Some(()))
             })

@@ -7,6 +7,7 @@ use arena_tr_types::json::{self, Json};
 use arena_tr_types::{DataType, Func, SqlError, SqlState, Value};
 
 use super::Kernel;
+use super::nested::push_encoded;
 use super::out::TextOut;
 use super::row::{Row, RowResult, fixed, text, text_lenient, text_opt};
 use super::{json_build, json_edit};
@@ -15,6 +16,7 @@ use super::{json_build, json_edit};
 pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
     access(func, args)
         .or_else(|| test(func, args))
+        .or_else(|| parts(func))
         .or_else(|| json_edit::resolve(func, args))
         .or_else(|| json_build::resolve(func, args))
 }
@@ -126,6 +128,43 @@ fn test(func: Func, args: &[DataType]) -> Option<Kernel> {
     })
 }
 
+/// What takes a document apart, as an array.
+fn parts(func: Func) -> Option<Kernel> {
+    Some(match func {
+        Func::JsonbArrayElements => text(|r, out| {
+            let items: Vec<Value> =
+                elements_of(r.str(0))?.map(|item| Value::Jsonb(item.into())).collect();
+            push_encoded(&Value::List(items.into()), out)
+        }),
+        Func::JsonbArrayElementsText => text(|r, out| {
+            let items: Vec<Value> = elements_of(r.str(0))?
+                .map(|item| json::as_text(item).map_or(Value::Null, |text| Value::text(&*text)))
+                .collect();
+            push_encoded(&Value::List(items.into()), out)
+        }),
+        Func::JsonbObjectKeys => text(|r, out| {
+            let of = |what| invalid(&format!("cannot call jsonb_object_keys on {what}"));
+            let keys: Vec<Value> = match json::type_of(r.str(0)) {
+                "object" => json::entries(r.str(0))
+                    .map(|(key, _)| Value::text(&*json::unquote(key)))
+                    .collect(),
+                "array" => return Err(of("an array")),
+                _ => return Err(of("a scalar")),
+            };
+            push_encoded(&Value::List(keys.into()), out)
+        }),
+        _ => return None,
+    })
+}
+
+fn elements_of(doc: &str) -> Result<json::Elements<'_>, SqlError> {
+    match json::type_of(doc) {
+        "array" => Ok(json::elements(doc)),
+        "object" => Err(invalid("cannot extract elements from an object")),
+        _ => Err(invalid("cannot extract elements from a scalar")),
+    }
+}
+
 /// An invalid argument.
 pub(super) fn invalid(message: &str) -> SqlError {
     SqlError::new(SqlState::INVALID_PARAMETER, message)
@@ -188,11 +227,6 @@ pub(super) fn concat() -> Kernel {
                 Json::object(a)
             }
             (a, b) => {
-                if matches!((&a, &b), (Json::Object(_), x) | (x, Json::Object(_))
-                    if !matches!(x, Json::Array(_) | Json::Object(_)))
-                {
-                    return Err(invalid("invalid concatenation of jsonb objects"));
-                }
                 let items = |j: Json| if let Json::Array(items) = j { items } else { vec![j] };
                 let mut all = items(a);
                 all.extend(items(b));

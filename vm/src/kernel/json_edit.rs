@@ -6,9 +6,9 @@ use arena_tr_types::json::Json;
 use arena_tr_types::{DataType, Func, SqlError, SqlState};
 
 use super::Kernel;
-use super::json::{invalid, path_of, push_tree, strings_of, tree};
+use super::json::{invalid, push_tree, strings_of, tree};
 use super::out::TextOut;
-use super::row::{text, text_opt};
+use super::row::text;
 
 pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
     if args.first() != Some(&DataType::Jsonb) {
@@ -31,18 +31,16 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
             push_tree(&left, out);
             Ok(())
         }),
-        Func::JsonDeletePath => text_opt(|r, out| {
-            let Some(path) = path_of(r, 1) else { return Ok(None) };
+        Func::JsonDeletePath => text(|r, out| {
             let mut doc = tree(r.str(0));
             if is_scalar(&doc) {
                 return Err(invalid("cannot delete path in scalar"));
             }
-            edit(&mut doc, &path, 1, &Change::Delete)?;
+            edit_document(&mut doc, &strings_of(r, 1), &Change::Delete)?;
             push_tree(&doc, out);
-            Ok(Some(()))
+            Ok(())
         }),
-        Func::JsonbSet | Func::JsonbInsert => text_opt(move |r, out| {
-            let Some(path) = path_of(r, 1) else { return Ok(None) };
+        Func::JsonbSet | Func::JsonbInsert => text(move |r, out| {
             let (mut doc, value) = (tree(r.str(0)), tree(r.str(2)));
             if is_scalar(&doc) {
                 return Err(invalid("cannot set path in scalar"));
@@ -52,9 +50,9 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
                 Func::JsonbSet => Change::Set { value, create: flag },
                 _ => Change::Insert { value, after: flag },
             };
-            edit(&mut doc, &path, 1, &change)?;
+            edit_document(&mut doc, &strings_of(r, 1), &change)?;
             push_tree(&doc, out);
-            Ok(Some(()))
+            Ok(())
         }),
         Func::JsonbStripNulls => text(|r, out| {
             push_tree(&strip_nulls(tree(r.str(0))), out);
@@ -111,9 +109,32 @@ enum Change {
     Insert { value: Json, after: bool },
 }
 
+/// Changes what the path leads to; an empty document that can only shrink is left alone, whatever
+/// the path says.
+fn edit_document(doc: &mut Json, path: &[Option<String>], change: &Change) -> Result<(), SqlError> {
+    let empty = match doc {
+        Json::Array(items) => items.is_empty(),
+        Json::Object(entries) => entries.is_empty(),
+        _ => false,
+    };
+    if empty && matches!(change, Change::Delete | Change::Set { create: false, .. }) {
+        return Ok(());
+    }
+    edit(doc, path, 1, change)
+}
+
 /// Changes what the path leads to; `level` counts path elements from 1 for messages.
-fn edit(doc: &mut Json, path: &[String], level: usize, change: &Change) -> Result<(), SqlError> {
+fn edit(
+    doc: &mut Json,
+    path: &[Option<String>],
+    level: usize,
+    change: &Change,
+) -> Result<(), SqlError> {
     let [step, rest @ ..] = path else { return Ok(()) };
+    let Some(step) = step else {
+        let message = format!("path element at position {level} is null");
+        return Err(SqlError::new(SqlState("22004"), message));
+    };
     match doc {
         Json::Object(entries) => {
             let at = entries.iter().position(|(key, _)| key == step);

@@ -184,7 +184,8 @@ fn basic(func: Func) -> Option<Kernel> {
             } else if a < 0.0 {
                 -1.0
             } else {
-                a.abs()
+                // Of NaN too, as in PostgreSQL.
+                0.0
             }
         }),
         Func::Ceil => total(f64::ceil),
@@ -192,7 +193,7 @@ fn basic(func: Func) -> Option<Kernel> {
         Func::Round => total(f64::round_ties_even),
         Func::Trunc => total(f64::trunc),
         Func::Cbrt => total(f64::cbrt),
-        Func::Degrees => double(|a| checked(a, a / std::f64::consts::PI * 180.0)),
+        Func::Degrees => double(|a| checked(a, a / (std::f64::consts::PI / 180.0))),
         Func::Radians => double(|a| checked(a, a * (std::f64::consts::PI / 180.0))),
         _ => return None,
     })

@@ -5,15 +5,20 @@
 //! Invariant: reading never goes beyond the input.
 
 use arena_tr_types::decimal::Decimal;
-use arena_tr_types::{DataType, Func, SqlError};
+use arena_tr_types::{DataType, Func, SqlError, SqlState};
 
 use super::Kernel;
 use super::number_picture::{Item, Picture, SignPlace};
-use super::row::fixed;
+use super::row::fixed_opt;
 
 /// The kernel of to_number.
 pub(super) fn resolve(func: Func, _: &[DataType]) -> Option<Kernel> {
-    (func == Func::ToNumber).then(|| fixed(|r| to_number(r.str(0), r.str(1))))
+    (func == Func::ToNumber).then(|| {
+        fixed_opt(|r| match r.str(1) {
+            "" => Ok(None),
+            picture => to_number(r.str(0), picture).map(Some),
+        })
+    })
 }
 
 fn to_number(text: &str, picture: &str) -> Result<Decimal, SqlError> {
@@ -37,7 +42,11 @@ fn to_number(text: &str, picture: &str) -> Result<Decimal, SqlError> {
     };
     reader.run();
     let digits = reader.digits.trim_end_matches('.');
-    let digits = if digits.is_empty() { "0" } else { digits };
+    if reader.before + reader.after == 0 {
+        let (sign, point) = (reader.sign, if reader.point { "." } else { "" });
+        let message = format!("invalid input syntax for type numeric: \"{sign}{point}\"");
+        return Err(SqlError::new(SqlState::INVALID_TEXT, message));
+    }
     let sign = if reader.sign == '-' { "-" } else { "" };
     let (precision, scale) = ((picture.before + shift + reader.after) as u8, reader.after as u8);
     let value = Decimal::parse(&format!("{sign}{digits}"))?.to_declared(precision.max(1), scale)?;

@@ -296,7 +296,10 @@ fn split_part<'a>(s: &'a str, delimiter: &str, n: i32) -> Result<&'a str, SqlErr
 fn chr(code: i32) -> Result<char, SqlError> {
     let limit = |message: String| SqlError::new(SqlState::PROGRAM_LIMIT, message);
     match u32::try_from(code) {
-        Err(_) => Err(limit("character number must be positive".into())),
+        Err(_) => {
+            let message = "character number must be positive";
+            Err(SqlError::new(SqlState::INVALID_PARAMETER, message))
+        }
         Ok(0) => Err(limit("null character not permitted".into())),
         Ok(code) if code > 0x10_FFFF => {
             Err(limit(format!("requested character too large for encoding: {code}")))

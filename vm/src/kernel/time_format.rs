@@ -172,7 +172,9 @@ impl Parts {
                 cased(name, case)
             }
             Field::DayOfYear => number(self.day_of_year, 3),
-            Field::DayOfMonth => number(self.day, 2),
+            // Of an interval it may be negative; the sign takes no extra place here.
+            Field::DayOfMonth if !fill => format!("{:02}", self.day),
+            Field::DayOfMonth => self.day.to_string(),
             Field::MonthNumber => number(self.month, 2),
             Field::MonthRoman => self.roman_month(case, fill),
             Field::Year(_) | Field::YearComma | Field::Century => self.year_field(field, fill),

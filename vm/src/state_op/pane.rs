@@ -50,7 +50,7 @@ pub struct PaneGroup {
 
 #[derive(Debug)]
 enum Mode {
-    OnClose(Closing),
+    OnClose(Box<Closing>),
     Changes(OpenWindows),
 }
 
@@ -120,7 +120,7 @@ impl PaneGroup {
             sink: ErrorSink::default(),
         };
         let mode = if spec.on_close {
-            Mode::OnClose(Closing::new(&core, slides))
+            Mode::OnClose(Box::new(Closing::new(&core, slides)))
         } else {
             Mode::Changes(OpenWindows::default())
         };

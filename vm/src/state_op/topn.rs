@@ -146,10 +146,7 @@ impl TopN {
     }
 
     fn find_partitions(&mut self, piece: &Batch) -> Result<(), SqlError> {
-        if self.spec.partition.is_empty()
-            && self.refs.first().is_some()
-            && !self.partitions.is_empty()
-        {
+        if self.spec.partition.is_empty() && !self.refs.is_empty() && !self.partitions.is_empty() {
             let only = self.refs[0];
             self.refs.resize(self.live.len().max(1), only);
             return Ok(());

@@ -168,7 +168,14 @@ impl<'a> Lowering<'a> {
         };
         delta::refresh(&mut op, &context);
         let append_only = delta::append_only(&op, &context);
-        let same = |n: &Node| n.inputs == inputs && n.append_only == append_only && n.op == op;
+        // Constant rows alone do not tell their types: there may be none, or only NULLs.
+        let types = |s: &Schema| s.fields.iter().map(|f| f.data_type.clone()).collect::<Vec<_>>();
+        let same = |n: &Node| {
+            n.inputs == inputs
+                && n.append_only == append_only
+                && n.op == op
+                && types(&n.schema) == types(&schema)
+        };
         if let Some(found) = self.nodes.iter().position(same) {
             return NodeId(found as u32);
         }

@@ -48,7 +48,11 @@ fn check_on_bids(plan: &PhysicalPlan, f: impl Fn(&[Value]) -> Option<Vec<Value>>
     let rows = once((0..n).map(bid).collect());
     let wanted = expected(n, f);
     for size in SIZES.into_iter().chain([2500]) {
-        assert_eq!(Runner::new(plan).rows(&[rows.clone()], size), wanted, "batches of {size}");
+        assert_eq!(
+            Runner::new(plan).rows(std::slice::from_ref(&rows), size),
+            wanted,
+            "batches of {size}"
+        );
     }
 }
 
@@ -69,7 +73,7 @@ fn forwards_columns_without_copying() {
     check_on_bids(&plan, |row| (of_price(row) > 100).then(|| row.to_vec()));
     let mut runner = Runner::new(&plan);
     let batch = batches(&once((0..64).map(bid).collect()), &plan.inputs[0].types, 64);
-    let output = runner.step(&[batch.clone()]).expect("steps");
+    let output = runner.step(std::slice::from_ref(&batch)).expect("steps");
     let (input, output) = (&batch[0].columns[0], &output.delta[0].columns[0]);
     let (input, output) = (input.as_i64().expect("bigint"), output.as_i64().expect("bigint"));
     assert!(input.values.same_memory(&output.values), "the auction column was copied");
@@ -187,7 +191,7 @@ fn failed_rows_are_diverted_with_their_values() {
     let plan = over_bids(|b, input| b.project(input, vec![("x", inverse)]));
     let mut runner = Runner::new(&plan);
     let batch = batches(&once((0..100).map(bid).collect()), &plan.inputs[0].types, 64);
-    let output = runner.step(&[batch.clone()]).expect("steps");
+    let output = runner.step(std::slice::from_ref(&batch)).expect("steps");
     assert_eq!(runner.show(&output).len(), 99);
     assert_eq!(output.errors.len(), 1);
     assert_eq!(output.errors[0].row, bid(0));
@@ -196,7 +200,7 @@ fn failed_rows_are_diverted_with_their_values() {
 
     let mut runner = Runner::new(&plan);
     runner.on_error = OnError::Abort;
-    let error = runner.step(&[batch.clone()]).expect_err("fails");
+    let error = runner.step(std::slice::from_ref(&batch)).expect_err("fails");
     assert_eq!(error.state.0, "22012");
     assert!(runner.step(&[batch]).is_err(), "a poisoned task refuses to step");
 }
@@ -242,7 +246,11 @@ fn windows_repeat_rows() {
     }
     wanted.sort();
     for size in SIZES {
-        assert_eq!(Runner::new(&plan).rows(&[rows.clone()], size), wanted, "batches of {size}");
+        assert_eq!(
+            Runner::new(&plan).rows(std::slice::from_ref(&rows), size),
+            wanted,
+            "batches of {size}"
+        );
     }
     let plan = with_window(TimeWindow::Tumble { size: 10 * s, offset: 0 });
     check_on_bids(&plan, |row| {
@@ -276,7 +284,11 @@ fn unions_and_shared_nodes_meet_in_queues() {
         (0..100).flat_map(|i| [format!("+1|{}", i * 10), format!("+1|{}", -i * 10)]).collect();
     wanted.sort();
     for size in SIZES {
-        assert_eq!(Runner::new(&plan).rows(&[rows.clone()], size), wanted, "batches of {size}");
+        assert_eq!(
+            Runner::new(&plan).rows(std::slice::from_ref(&rows), size),
+            wanted,
+            "batches of {size}"
+        );
     }
 }
 
@@ -335,9 +347,9 @@ fn arrays_are_unnested() {
         vec![Value::Int8(4), ints(1)],
     ]);
     for size in [1, 2, 1024] {
-        let shown = Runner::new(&plan(false, false)).rows(&[rows.clone()], size);
+        let shown = Runner::new(&plan(false, false)).rows(std::slice::from_ref(&rows), size);
         assert_eq!(shown, ["+1|1|0", "+1|1|1", "+1|1|4", "+1|4|0"]);
-        let shown = Runner::new(&plan(true, true)).rows(&[rows.clone()], size);
+        let shown = Runner::new(&plan(true, true)).rows(std::slice::from_ref(&rows), size);
         assert_eq!(
             shown,
             ["+1|1|0|1", "+1|1|1|2", "+1|1|4|3", "+1|2|NULL|NULL", "+1|3|NULL|NULL", "+1|4|0|1"]

@@ -77,7 +77,7 @@ fn null_slots_are_zero() {
     let mut register = Column::Bool(Default::default());
     let selection = arena_tr_storage::Selection::All(100);
     let arguments = [Arg::Rows(&a), Arg::Rows(&b)];
-    let call = super::super::Call { args: &arguments, selection: &selection, rows: 100, now: 0 };
+    let call = Call { args: &arguments, selection: &selection, rows: 100, now: 0 };
     kernel.run(&call, &mut super::super::Out::new(&mut register), &mut Default::default());
     let sums = register.as_i64().unwrap();
     assert!((0..100).all(|i| sums.is_null(i) == (i % 7 == 3)));
@@ -163,8 +163,7 @@ fn only_selected_rows_that_are_not_null_fail() {
     let kernel = resolve(Func::Div, &[ty.clone(), ty.clone()], &ty).unwrap();
     for selection in selections(130) {
         let arguments = [Arg::Rows(&a), Arg::Rows(&b)];
-        let call =
-            super::super::Call { args: &arguments, selection: &selection, rows: 130, now: 0 };
+        let call = Call { args: &arguments, selection: &selection, rows: 130, now: 0 };
         let mut errors = super::super::RowErrors::new();
         let mut register = Column::Bool(Default::default());
         kernel.run(&call, &mut super::super::Out::new(&mut register), &mut errors);

@@ -50,6 +50,9 @@ pub(crate) struct DistinctSet {
     table: GroupTable,
     /// Per filter the pairs that the current batch made appear or vanish.
     pub(crate) changes: Vec<EntryBuffer>,
+    /// What the rows of `changes` point into, where equal values may be spelled in several ways
+    /// (1.0 and 1.00): the spelling that the set keeps, so that what was added is taken away.
+    pub(crate) kept: Option<Column>,
     /// Whether `changes` are those of the current batch.
     pub(crate) ready: bool,
     refs: Vec<Addr>,
@@ -81,6 +84,7 @@ impl DistinctSet {
             table: GroupTable::new(pool, owner, &keys, spec.words() + 1),
             changes: spec.filters.iter().map(|_| EntryBuffer::default()).collect(),
             spec: spec.clone(),
+            kept: None,
             ready: false,
             refs: Vec::new(),
             holds: Vec::new(),
@@ -116,6 +120,8 @@ impl DistinctSet {
             self.link(self.refs[k], entries.refs[k], groups);
         }
         self.changes.iter_mut().for_each(EntryBuffer::clear);
+        let spelled = matches!(self.spec.ty, DataType::Numeric(_) | DataType::Interval);
+        self.kept = spelled.then(|| self.table.gather(1, &self.refs));
         Ok(())
     }
 
@@ -188,6 +194,7 @@ impl DistinctSet {
             for k in 0..entries.len() {
                 let row = entries.rows[k];
                 if column.is_none_or(|c| c.get(usize::from(row)) == Some(1)) {
+                    let row = if self.kept.is_some() { k as u16 } else { row };
                     self.count(k, filter, row, entries.refs[k], entries.weight(k));
                 }
             }

@@ -176,6 +176,7 @@ impl Groups {
             let source = &from.distincts[set];
             self.distincts[set].merge(&column, &entries, self.table.heap_mut(), source, pairs)?;
             let changes: Vec<EntryBuffer> = std::mem::take(&mut self.distincts[set].changes);
+            let column = self.distincts[set].kept.clone().unwrap_or(column);
             let plan = Arc::clone(&self.plan);
             let slots = plan.slots.iter().filter_map(|s| s.distinct.map(|d| (s, d)));
             let taken = slots.filter(|(_, d)| d.0 == set).try_for_each(|(slot, (_, filter))| {

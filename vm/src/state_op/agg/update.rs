@@ -94,7 +94,8 @@ impl Groups {
             self.distincts[set].update(columns, &entries, self.table.heap_mut())?;
         }
         let changes = std::mem::take(&mut self.distincts[set].changes[filter]);
-        let done = self.take(slot, columns, arg, &changes.entries());
+        let kept = self.distincts[set].kept.clone();
+        let done = self.take(slot, columns, kept.as_ref().or(arg), &changes.entries());
         self.distincts[set].changes[filter] = changes;
         done
     }

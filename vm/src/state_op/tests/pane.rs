@@ -10,6 +10,11 @@ use super::group::{agg, naive};
 use super::{Random, Row, SIZES, View, context, fields, value};
 use crate::state_op::PaneGroup;
 
+/// Start and end of a window, and the keys as text.
+type Key = (i64, i64, String);
+/// The keys, and the rows of the group.
+type Members<'a> = (Vec<Value>, Vec<&'a Row>);
+
 const T: [DataType; 4] = [DataType::Timestamp, DataType::Int4, DataType::Text, DataType::Bool];
 
 /// The windows that a time is in, by their definition.
@@ -38,7 +43,7 @@ fn windows_of(window: &TimeWindow, t: i64) -> Vec<(i64, i64)> {
 
 /// Rows of windows, keyed by (start, end, key), as they should come out.
 fn expected(spec: &PaneAggregate, rows: &[Row], closed: impl Fn(i64) -> bool) -> Vec<Row> {
-    let mut groups: BTreeMap<(i64, i64, String), (Vec<Value>, Vec<&Row>)> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, Members<'_>> = BTreeMap::new();
     for row in rows {
         let Value::Timestamp(t) = row[0] else { continue };
         for (start, end) in windows_of(&spec.window, t) {
@@ -50,14 +55,13 @@ fn expected(spec: &PaneAggregate, rows: &[Row], closed: impl Fn(i64) -> bool) ->
             }
         }
     }
-    let result =
-        |((start, end, _), (key, members)): ((i64, i64, String), (Vec<Value>, Vec<&Row>))| {
-            let mut row = vec![Value::Timestamp(start)];
-            row.extend(key);
-            row.extend(spec.aggs.iter().map(|a| naive(a, &members)));
-            row.push(Value::Timestamp(end));
-            row
-        };
+    let result = |((start, end, _), (key, members)): (Key, Members<'_>)| {
+        let mut row = vec![Value::Timestamp(start)];
+        row.extend(key);
+        row.extend(spec.aggs.iter().map(|a| naive(a, &members)));
+        row.push(Value::Timestamp(end));
+        row
+    };
     groups.into_iter().map(result).collect()
 }
 
