@@ -338,6 +338,18 @@ impl StrBuilder {
         self.views.push(view);
     }
 
+    /// Appends a string that this builder has already.
+    #[inline]
+    pub fn push_again(&mut self, view: View) {
+        self.views.push(view);
+    }
+
+    /// The view of the last string; that of the empty string if there is none.
+    #[inline]
+    pub fn last(&self) -> View {
+        self.views.last().copied().unwrap_or_default()
+    }
+
     /// Puts the bytes of a long string in the current heap.
     fn store(&mut self, bytes: &[u8]) -> View {
         assert!(bytes.len() <= MAX_STR_BYTES, "functions bound the length of what they build");

@@ -13,7 +13,8 @@ use arena_tr_types::DataType;
 
 use crate::OutOfMemory;
 use crate::arena::{Addr, Owner, Pool};
-use crate::column::Column;
+use crate::column::{Column, StrColumn};
+use crate::state::cell::Cell;
 use crate::state::directory::Directory;
 use crate::state::hash;
 use crate::state::heap::{Heap, NO_ADDR};
@@ -240,6 +241,13 @@ impl GroupTable {
                 self.confirm_integers(field, &column.values, rows, refs);
                 continue;
             }
+            if let Column::Str(column) = column
+                && column.validity.is_none()
+                && self.layout.cells()[field] == Cell::Bytes
+            {
+                self.confirm_strings(field, column, rows, refs);
+                continue;
+            }
             for (addr, &row) in refs.iter_mut().zip(rows) {
                 if addr.0 == NO_ADDR {
                     continue;
@@ -266,6 +274,24 @@ impl GroupTable {
                 let equal = words[at] == values[usize::from(row)] as u64
                     && !self.layout.is_null(words, field);
                 addr.0 |= u32::from(equal).wrapping_sub(1);
+            }
+        }
+    }
+
+    #[inline]
+    fn confirm_strings(&self, field: usize, column: &StrColumn, rows: &[u16], refs: &mut [Addr]) {
+        let at = self.layout.offset(field);
+        for (addr, &row) in refs.iter_mut().zip(rows) {
+            if addr.0 == NO_ADDR {
+                continue;
+            }
+            let (words, view) = (self.heap.words(*addr, at + 2), column.views[usize::from(row)]);
+            let equal = match view.is_inline() {
+                true => words[at..] == view.to_words(),
+                false => self.heap.eq_bytes(&words[at..], column.get(usize::from(row))),
+            };
+            if !equal || self.layout.is_null(words, field) {
+                addr.0 = NO_ADDR;
             }
         }
     }

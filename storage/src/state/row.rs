@@ -18,7 +18,7 @@ use crate::arena::Addr;
 use crate::column::{Bitmap, BitmapBuilder, Column, Fixed, MutBuffer, StrBuilder, StrColumn, View};
 use crate::state::cell::{self, Cell};
 use crate::state::hash;
-use crate::state::heap::Heap;
+use crate::state::heap::{Heap, NO_ADDR};
 
 /// Bits of the header that hold the weight.
 const WEIGHT_BITS: u32 = 48;
@@ -29,6 +29,10 @@ pub const DIRTY: u64 = 1 << WEIGHT_BITS;
 const NULL_SHIFT: u32 = WEIGHT_BITS + 1;
 /// Fields whose NULL bits fit in the header.
 const HEADER_NULLS: usize = 15;
+
+/// Strings that a gather remembers to have copied.
+const RECENT: usize = 256;
+const RECENT_SHIFT: u32 = u32::BITS - RECENT.trailing_zeros();
 
 /// Where the fields of a row lie.
 #[derive(Debug, Clone)]
@@ -536,15 +540,25 @@ fn gather_strings<'a>(
     words: impl Fn(usize) -> &'a [u64],
 ) -> Column {
     let mut builder = StrBuilder::with_capacity(n);
+    // PERF: a join repeats the rows of its busy keys: their strings are copied once, not once per pair.
+    let mut recent = [(NO_ADDR, View::EMPTY); RECENT];
     for k in 0..n {
         if validity.as_ref().is_some_and(|bits| !bits.get(k)) {
             builder.push(&[]);
             continue;
         }
         let words = words(k);
-        match heap.outline(words) {
-            Some(bytes) => builder.push(bytes),
-            None => builder.push_view(View::from_words([words[0], words[1]])),
+        let Some(bytes) = heap.outline(words) else {
+            builder.push_view(View::from_words([words[0], words[1]]));
+            continue;
+        };
+        let at = words[1] as u32;
+        let (known, view) = &mut recent[(at.wrapping_mul(0x9e37_79b1) >> RECENT_SHIFT) as usize];
+        if *known == at {
+            builder.push_again(*view);
+        } else {
+            builder.push(bytes);
+            (*known, *view) = (at, builder.last());
         }
     }
     Column::Str(builder.finish(validity))

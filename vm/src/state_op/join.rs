@@ -334,6 +334,9 @@ impl Join {
 
     /// Counts matches (all pairs, or the listed ones) and makes their joined rows.
     fn take_matches(&mut self, delta: &Delta, listed: Option<&[u16]>) -> Option<Batch> {
+        if listed.is_none() && self.tracked == [false, false] {
+            return self.plain_pairs(delta);
+        }
         let (own_side, other_side) = (delta.side, 1 - delta.side);
         let n = listed.map_or(delta.pairs.own.len(), <[u16]>::len);
         let mut own = Vec::with_capacity(n);
@@ -362,6 +365,33 @@ impl Join {
             return None;
         }
         Some(self.shape.pairs(&self.index, delta.side, &delta.batch, (&own, &others), &weights))
+    }
+
+    /// The joined rows of all pairs, where nothing counts partners.
+    fn plain_pairs(&self, delta: &Delta) -> Option<Batch> {
+        let store = &self.index.sides[1 - delta.side];
+        let pairs = delta.pairs.own.iter().zip(&delta.pairs.other);
+        let weights: Vec<i64> = pairs
+            .map(|(&k, &other)| {
+                let own = delta.weights.as_ref().map_or(1, |w| w[k as usize]);
+                own.wrapping_mul(store.weight(other))
+            })
+            .collect();
+        let own: Vec<u16> = delta.pairs.own.iter().map(|&k| delta.rows[k as usize]).collect();
+        let batch = self.shape.pairs(
+            &self.index,
+            delta.side,
+            &delta.batch,
+            (&own, &delta.pairs.other),
+            &weights,
+        );
+        // A row that left in this epoch stands with weight 0 until the end.
+        if weights.contains(&0) {
+            let live: Vec<u16> =
+                (0..weights.len() as u16).filter(|&i| weights[usize::from(i)] != 0).collect();
+            return (!live.is_empty()).then(|| batch.take_rows(&live));
+        }
+        Some(batch)
     }
 
     /// Frees rows of the delta's side whose weight came to 0.
