@@ -340,6 +340,13 @@ impl OrderedSets {
         }
     }
 
+    /// The element of a set that has just one.
+    #[inline]
+    pub fn only(root: u64) -> Option<Addr> {
+        // The root of an empty set is 0, which wraps; a node's has bits above an address.
+        u32::try_from(root.wrapping_sub(1)).ok().map(Addr)
+    }
+
     /// The first element.
     pub fn first(&self, root: u64) -> Option<Addr> {
         self.end(root, |_| 0)

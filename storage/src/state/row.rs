@@ -240,7 +240,12 @@ impl RowLayout {
     ) -> Result<(), OutOfMemory> {
         addrs.clear();
         for _ in rows {
-            addrs.push(heap.alloc_zeroed(self.words)?);
+            let addr = heap.alloc(self.words)?;
+            // The fields are written below.
+            let row = heap.words_mut(addr, self.words);
+            row[..=self.null_words].fill(0);
+            row[self.state..].fill(0);
+            addrs.push(addr);
         }
         for (field, column) in columns.iter().enumerate() {
             let at = self.offsets[field];

@@ -172,18 +172,7 @@ impl SessionGroup {
             self.partitions.upsert(&keys, &self.live.rows, &mut self.refs)?;
             let n_touched = self.touched.len();
             self.found.clear();
-            // PERF: each row's session is fetched before the first is looked at.
-            for &partition in &self.refs {
-                let current = self.state(partition, CURRENT) as u32;
-                self.spans.prefetch(Addr(current.saturating_sub(1)));
-            }
-            for k in 0..self.live.len() {
-                let row = self.live.rows[k];
-                if let Some(time) = time_of(&piece.columns[self.spec.time], usize::from(row)) {
-                    let span = self.find(self.refs[k], time)?;
-                    self.found.push(row, span, self.live.weight(k));
-                }
-            }
+            self.find_sessions(piece)?;
             self.make_groups()?;
             if !self.spec.on_close {
                 self.keep_results(n_touched..self.touched.len());
@@ -201,6 +190,37 @@ impl SessionGroup {
             self.groups.update_all(&piece.columns, &entries)?;
             self.join_groups()
         })
+    }
+
+    /// Finds the session of each live row with a time.
+    fn find_sessions(&mut self, piece: &Batch) -> Result<(), SqlError> {
+        let refs = std::mem::take(&mut self.refs);
+        let column = &piece.columns[self.spec.time];
+        for (k, &partition) in refs.iter().enumerate() {
+            let row = self.live.rows[k];
+            if let Some(time) = time_of(column, usize::from(row)) {
+                let span = match self.find_current(partition, time) {
+                    Some(span) => span,
+                    None => self.find(partition, time)?,
+                };
+                self.found.push(row, span, self.live.weight(k));
+            }
+        }
+        self.refs = refs;
+        Ok(())
+    }
+
+    /// The usual case: a partition with one session, which the row is inside of or lengthens.
+    #[inline]
+    fn find_current(&mut self, partition: Addr, time: i64) -> Option<Addr> {
+        let root = self.state(partition, SPANS);
+        let span = OrderedSets::only(root)?;
+        if !self.spans.lengthens(span, time) {
+            return None;
+        }
+        self.touch(span, partition);
+        self.spans.widen(span, time, time);
+        Some(span)
     }
 
     /// The session that a row of this time belongs to, extended by it.

@@ -70,15 +70,17 @@ impl Spans {
         self.heap.word(span.offset(n))
     }
 
-    /// Asks the processor to fetch a span.
-    #[inline]
-    pub(super) fn prefetch(&self, span: Addr) {
-        self.heap.prefetch(span);
-    }
-
     #[inline]
     pub(super) fn set_word(&mut self, span: Addr, n: usize, word: u64) {
         self.heap.set_word(span.offset(n), word);
+    }
+
+    /// Whether a time lies inside this span or, as the last of its set, extends it.
+    #[inline]
+    pub(super) fn lengthens(&self, span: Addr, time: i64) -> bool {
+        let words = self.heap.words(span, OWN);
+        time >= words[START].cast_signed()
+            && time <= words[LAST].cast_signed().saturating_add(self.gap)
     }
 
     /// The span that a time lies inside, or that it extends as the last of its set, if it is this one.
