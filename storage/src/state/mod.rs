@@ -1,13 +1,15 @@
 //! State: what programs keep between epochs, in structures that are made of addresses.
 //!
-//! Reading order: [`cell`] and [`row`] say how values lie in words; [`hash`] and [`heap`] are the tools;
+//! Reading order: [`cell`] and [`row`] say how values lie in words, [`gather`] reads them as columns; [`hash`] and
+//! [`heap`] are the tools;
 //! [`group_table`] finds rows by key, [`join_index`] lists rows by key, [`ordered`] keeps rows in order,
-//! [`pane`] and [`session`] cut time.
+//! [`pane`] cuts time.
 //!
 //! Invariant: no structure holds a pointer, and none has an object of the process heap per row.
 
 pub mod cell;
 pub mod directory;
+pub mod gather;
 pub mod group_table;
 pub mod hash;
 pub mod heap;

@@ -15,10 +15,11 @@ use arena_tr_types::DataType;
 
 use crate::OutOfMemory;
 use crate::arena::Addr;
-use crate::column::{Bitmap, BitmapBuilder, Column, Fixed, MutBuffer, StrBuilder, StrColumn, View};
+use crate::column::{Column, StrColumn, View};
 use crate::state::cell::{self, Cell};
+use crate::state::gather::gather_cells;
 use crate::state::hash;
-use crate::state::heap::{Heap, NO_ADDR};
+use crate::state::heap::Heap;
 
 /// Bits of the header that hold the weight.
 const WEIGHT_BITS: u32 = 48;
@@ -29,10 +30,6 @@ pub const DIRTY: u64 = 1 << WEIGHT_BITS;
 const NULL_SHIFT: u32 = WEIGHT_BITS + 1;
 /// Fields whose NULL bits fit in the header.
 const HEADER_NULLS: usize = 15;
-
-/// Strings that a gather remembers to have copied.
-const RECENT: usize = 256;
-const RECENT_SHIFT: u32 = u32::BITS - RECENT.trailing_zeros();
 
 /// Where the fields of a row lie.
 #[derive(Debug, Clone)]
@@ -482,91 +479,6 @@ pub fn cmp_words(cell: Cell, a: &[u64], b: &[u64], heap: &Heap) -> Ordering {
         }
     }
     heap.with_bytes(a, |a| heap.with_bytes(b, |b| cell::cmp_bytes(cell, a, b)))
-}
-
-/// Cells as a column: `words(k)` begins with row `k`'s cell; it is not asked of rows that are not `valid`.
-pub fn gather_cells<'a>(
-    cell: Cell,
-    n: usize,
-    heap: &Heap,
-    valid: impl Fn(usize) -> bool,
-    words: impl Fn(usize) -> &'a [u64],
-) -> Column {
-    let validity = validity_of(n, valid);
-    macro_rules! fixed {
-        ($variant:ident, $get:expr) => {{
-            let values = gather_fixed(n, validity.as_ref(), &words, $get);
-            Column::$variant(Fixed::with_validity(values.freeze(), validity))
-        }};
-    }
-    match cell {
-        Cell::Bool => fixed!(Bool, |w: &[u64]| w[0] as u8),
-        Cell::I16 => fixed!(I16, |w: &[u64]| w[0] as i16),
-        Cell::I32 => fixed!(I32, |w: &[u64]| w[0] as i32),
-        Cell::I64 => fixed!(I64, |w: &[u64]| w[0] as i64),
-        Cell::F32 => fixed!(F32, |w: &[u64]| cell::f32_from_word(w[0])),
-        Cell::F64 => fixed!(F64, |w: &[u64]| cell::f64_from_word(w[0])),
-        Cell::Decimal => fixed!(Decimal, cell::decimal_at),
-        Cell::Interval | Cell::Uuid => fixed!(I128, cell::i128_from_words),
-        Cell::Bytes | Cell::Jsonb | Cell::Nested => gather_strings(n, validity, heap, words),
-    }
-}
-
-/// Which rows are valid, if not all.
-fn validity_of(n: usize, valid: impl Fn(usize) -> bool) -> Option<Bitmap> {
-    let first = (0..n).find(|&k| !valid(k))?;
-    let mut validity = BitmapBuilder::with_capacity(n);
-    validity.push_n(true, first);
-    (first..n).for_each(|k| validity.push(valid(k)));
-    validity.finish_validity()
-}
-
-#[inline]
-fn gather_fixed<'a, T: crate::column::Pod>(
-    n: usize,
-    validity: Option<&Bitmap>,
-    words: &impl Fn(usize) -> &'a [u64],
-    get: impl Fn(&[u64]) -> T,
-) -> MutBuffer<T> {
-    let mut values = MutBuffer::with_capacity(n);
-    match validity {
-        None => values.extend((0..n).map(|k| get(words(k)))),
-        Some(bits) => {
-            values.extend((0..n).map(|k| if bits.get(k) { get(words(k)) } else { T::default() }))
-        }
-    }
-    values
-}
-
-fn gather_strings<'a>(
-    n: usize,
-    validity: Option<Bitmap>,
-    heap: &Heap,
-    words: impl Fn(usize) -> &'a [u64],
-) -> Column {
-    let mut builder = StrBuilder::with_capacity(n);
-    // PERF: a join repeats the rows of its busy keys: their strings are copied once, not once per pair.
-    let mut recent = [(NO_ADDR, View::EMPTY); RECENT];
-    for k in 0..n {
-        if validity.as_ref().is_some_and(|bits| !bits.get(k)) {
-            builder.push(&[]);
-            continue;
-        }
-        let words = words(k);
-        let Some(bytes) = heap.outline(words) else {
-            builder.push_view(View::from_words([words[0], words[1]]));
-            continue;
-        };
-        let at = words[1] as u32;
-        let (known, view) = &mut recent[(at.wrapping_mul(0x9e37_79b1) >> RECENT_SHIFT) as usize];
-        if *known == at {
-            builder.push_again(*view);
-        } else {
-            builder.push(bytes);
-            (*known, *view) = (at, builder.last());
-        }
-    }
-    Column::Str(builder.finish(validity))
 }
 
 /// The words of row `i` of a column that is not NULL there; a long string is copied into the heap.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::column::{BitmapBuilder, Column, Fixed, MutBuffer, nested};
-use arena_tr_storage::state::row::gather_cells;
+use arena_tr_storage::state::gather::gather_cells;
 use arena_tr_storage::state::{Cell, Heap, RowSource, cell};
 use arena_tr_types::{DataType, Decimal, Interval, PhysicalType, SqlError, SqlState, Value};
 
