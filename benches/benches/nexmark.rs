@@ -124,7 +124,7 @@ fn dispatch_ns() -> Result<f64, Box<dyn Error>> {
         let mut task = Task::new(program, &Pool::new(), 0)?;
         let batch = Batch::from_rows(&[vec![Value::Int8(1)]], &[DataType::Int8])?;
         let delta: &[&[Batch]] = &[std::slice::from_ref(&batch)];
-        const STEPS: usize = 100_000;
+        const STEPS: usize = 10_000;
         let (runs, ()) = Runs::of(
             7,
             || (),

@@ -1,10 +1,64 @@
 //! Cells of rows as columns: reading state.
 //!
+//! [`RowReader`] reads several fields of the same rows: it looks at their headers once, and fields that are NULL in none
+//! of them need no validity.
+//!
 //! Invariant: a cell of a row that is not valid is not read.
 
+use crate::arena::Addr;
 use crate::column::{Bitmap, BitmapBuilder, Column, Fixed, MutBuffer, Pod, StrBuilder, View};
 use crate::state::cell::{self, Cell};
 use crate::state::heap::{Heap, NO_ADDR};
+use crate::state::row::{HeapRows, RowLayout, weight};
+
+/// Rows of one layout in a heap, whose headers were looked at.
+#[derive(Debug)]
+pub struct RowReader<'a> {
+    layout: &'a RowLayout,
+    heap: &'a Heap,
+    addrs: &'a [Addr],
+    /// All headers or-ed, and and-ed.
+    any: u64,
+    all: u64,
+}
+
+impl<'a> RowReader<'a> {
+    /// Looks at the headers of these rows.
+    pub fn new(layout: &'a RowLayout, heap: &'a Heap, addrs: &'a [Addr]) -> Self {
+        let (any, all) = addrs.iter().fold((0, u64::MAX), |(any, all), &addr| {
+            let header = heap.word(addr);
+            (any | header, all & header)
+        });
+        Self { layout, heap, addrs, any, all }
+    }
+
+    /// Whether every row has weight 1.
+    pub fn is_plain(&self) -> bool {
+        weight(self.any) == 1 && weight(self.all) == 1
+    }
+
+    /// The weight of row `k`.
+    #[inline]
+    pub fn weight(&self, k: usize) -> i64 {
+        weight(self.heap.word(self.addrs[k]))
+    }
+
+    /// A field of all rows.
+    pub fn column(&self, field: usize) -> Column {
+        let (layout, heap) = (self.layout, self.heap);
+        if layout.nulls_of(self.any).is_none_or(|nulls| nulls >> field & 1 == 1) {
+            let rows = HeapRows { heap, addrs: self.addrs, words: layout.words() };
+            return layout.gather(field, &rows, heap);
+        }
+        let (cell, at) = (layout.cells()[field], layout.offset(field));
+        if cell == Cell::I64 {
+            let values = self.addrs.iter().map(|addr| heap.word(addr.offset(at)).cast_signed());
+            return Column::I64(Fixed::new(values.collect()));
+        }
+        let words = |k: usize| heap.words(self.addrs[k].offset(at), cell.words());
+        gather_cells(cell, self.addrs.len(), heap, |_| true, words)
+    }
+}
 
 /// Strings that a gather remembers to have copied.
 const RECENT: usize = 256;

@@ -25,6 +25,7 @@ use crate::OutOfMemory;
 use crate::arena::{Addr, Owner, Pool};
 use crate::column::Column;
 use crate::state::directory::Directory;
+use crate::state::gather::RowReader;
 use crate::state::group_table::GroupTable;
 use crate::state::hash;
 use crate::state::heap::Heap;
@@ -193,6 +194,11 @@ impl JoinSide {
     pub fn gather(&self, field: usize, addrs: &[Addr]) -> Column {
         let rows = HeapRows { heap: &self.heap, addrs, words: self.layout.words() };
         self.layout.gather(field, &rows, &self.heap)
+    }
+
+    /// These rows, to read several fields of them.
+    pub fn reader<'a>(&'a self, addrs: &'a [Addr]) -> RowReader<'a> {
+        RowReader::new(&self.layout, &self.heap, addrs)
     }
 
     /// The hash of a row in `by_row`.

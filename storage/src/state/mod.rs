@@ -20,6 +20,7 @@ pub mod row;
 
 pub use cell::Cell;
 pub use directory::Directory;
+pub use gather::RowReader;
 pub use group_table::GroupTable;
 pub use heap::{Heap, NO_ADDR};
 pub use join_index::{JoinIndex, JoinSide, SideSpec, Touched};

@@ -457,6 +457,12 @@ impl RowLayout {
         h
     }
 
+    /// The header bits that say which of these rows' fields are NULL, or-ed together; `None` if they are not in the header.
+    #[inline]
+    pub(crate) fn nulls_of(&self, headers: u64) -> Option<u64> {
+        (self.null_words == 0).then_some(headers >> NULL_SHIFT)
+    }
+
     /// Field `field` of all rows as a column.
     pub fn gather(&self, field: usize, rows: &impl RowSource, heap: &Heap) -> Column {
         let (cell, at) = (self.cells[field], self.offsets[field]);

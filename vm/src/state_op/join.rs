@@ -364,27 +364,23 @@ impl Join {
         if !self.shape.has_pairs() || own.is_empty() {
             return None;
         }
-        Some(self.shape.pairs(&self.index, delta.side, &delta.batch, (&own, &others), &weights))
+        let reader = self.index.sides[other_side].reader(&others);
+        Some(self.shape.pairs(delta.side, &delta.batch, (&own, &reader), Some(&weights)))
     }
 
     /// The joined rows of all pairs, where nothing counts partners.
     fn plain_pairs(&self, delta: &Delta) -> Option<Batch> {
-        let store = &self.index.sides[1 - delta.side];
-        let pairs = delta.pairs.own.iter().zip(&delta.pairs.other);
-        let weights: Vec<i64> = pairs
-            .map(|(&k, &other)| {
-                let own = delta.weights.as_ref().map_or(1, |w| w[k as usize]);
-                own.wrapping_mul(store.weight(other))
-            })
-            .collect();
+        let reader = self.index.sides[1 - delta.side].reader(&delta.pairs.other);
         let own: Vec<u16> = delta.pairs.own.iter().map(|&k| delta.rows[k as usize]).collect();
-        let batch = self.shape.pairs(
-            &self.index,
-            delta.side,
-            &delta.batch,
-            (&own, &delta.pairs.other),
-            &weights,
-        );
+        if delta.weights.is_none() && reader.is_plain() {
+            return Some(self.shape.pairs(delta.side, &delta.batch, (&own, &reader), None));
+        }
+        let weight = |(i, &k): (usize, &u32)| {
+            let own = delta.weights.as_ref().map_or(1, |w| w[k as usize]);
+            own.wrapping_mul(reader.weight(i))
+        };
+        let weights: Vec<i64> = delta.pairs.own.iter().enumerate().map(weight).collect();
+        let batch = self.shape.pairs(delta.side, &delta.batch, (&own, &reader), Some(&weights));
         // A row that left in this epoch stands with weight 0 until the end.
         if weights.contains(&0) {
             let live: Vec<u16> =

@@ -10,7 +10,7 @@ use arena_tr_planner::physical::JoinKind;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::JoinIndex;
+use arena_tr_storage::state::{JoinIndex, RowReader};
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{DataType, Field, PhysicalType};
 
@@ -112,10 +112,9 @@ impl Shape {
     /// A column of pairs: of the delta's rows or of the other side's rows of state.
     fn pair_column(
         &self,
-        index: &JoinIndex,
         delta_side: usize,
         batch: &Batch,
-        (own, other): (&[u16], &[Addr]),
+        (own, other): (&[u16], &RowReader<'_>),
         position: usize,
     ) -> Column {
         let (side, column) = self.source(position);
@@ -123,8 +122,8 @@ impl Shape {
             return batch.columns[column].take(own);
         }
         match self.field(side, column) {
-            Some(field) => index.sides[side].gather(field, other),
-            None => self.null_column(position, other.len()),
+            Some(field) => other.column(field),
+            None => self.null_column(position, own.len()),
         }
     }
 
@@ -139,9 +138,10 @@ impl Shape {
     ) -> Batch {
         let own: Vec<u16> = own.iter().map(|&k| rows[k as usize]).collect();
         let needed = self.candidates.as_deref().unwrap_or(&[]);
+        let reader = index.sides[1 - side].reader(other);
         let columns = (0..self.types.len()).map(|position| {
             if needed.contains(&position) {
-                self.pair_column(index, side, batch, (&own, other), position)
+                self.pair_column(side, batch, (&own, &reader), position)
             } else {
                 self.null_column(position, other.len())
             }
@@ -149,18 +149,20 @@ impl Shape {
         Batch::new(columns.collect(), other.len())
     }
 
-    /// Joined rows.
+    /// Joined rows; without weights all have weight 1.
     pub(super) fn pairs(
         &self,
-        index: &JoinIndex,
         side: usize,
         batch: &Batch,
-        pairs: (&[u16], &[Addr]),
-        weights: &[i64],
+        (own, other): (&[u16], &RowReader<'_>),
+        weights: Option<&[i64]>,
     ) -> Batch {
-        let columns =
-            self.output.iter().map(|&p| self.pair_column(index, side, batch, pairs, p)).collect();
-        weighted(columns, weights)
+        let column = |&p: &usize| self.pair_column(side, batch, (own, other), p);
+        let columns = self.output.iter().map(column).collect();
+        match weights {
+            Some(weights) => weighted(columns, weights),
+            None => Batch::new(columns, own.len()),
+        }
     }
 
     /// Rows of a delta without a partner.
