@@ -68,7 +68,6 @@ fn construction() {
     assert_eq!(date("2013", "2", "30"), "date field value out of range: 2013-02-30");
     assert_eq!(date("0", "7", "15"), "date field value out of range: 0-07-15");
     assert_eq!(date("-2147483648", "1", "1"), "date out of range: -2147483648-01-01");
-    let f = "float8";
     assert_eq!(
         text_call(Func::MakeTime, &[("8", "int4"), ("20", "int4"), ("0.0", "float8")], "time"),
         "08:20:00"
@@ -179,12 +178,12 @@ fn zones() {
 #[test]
 fn overlapping_periods() {
     let of = |texts: [&str; 4]| text_call(Func::Overlaps, &texts.map(|t| (t, "timestamp")), "bool");
-    assert_eq!(text_call(["2001-02-16", "2001-12-21", "2001-10-30", "2002-10-30"]), "true");
-    assert_eq!(text_call(["2001-02-16", "2001-10-30", "2001-10-30", "2002-10-30"]), "false");
-    assert_eq!(text_call(["2001-12-21", "2001-02-16", "2001-10-30", "2002-10-30"]), "true");
-    assert_eq!(text_call(["2001-02-16", "2001-02-16", "2001-02-16", "2001-02-16"]), "true");
-    assert_eq!(text_call(["2001-02-16", "NULL", "2001-10-30", "2002-10-30"]), "NULL");
-    assert_eq!(text_call(["2001-11-16", "NULL", "2001-10-30", "2002-10-30"]), "true");
+    assert_eq!(of(["2001-02-16", "2001-12-21", "2001-10-30", "2002-10-30"]), "true");
+    assert_eq!(of(["2001-02-16", "2001-10-30", "2001-10-30", "2002-10-30"]), "false");
+    assert_eq!(of(["2001-12-21", "2001-02-16", "2001-10-30", "2002-10-30"]), "true");
+    assert_eq!(of(["2001-02-16", "2001-02-16", "2001-02-16", "2001-02-16"]), "true");
+    assert_eq!(of(["2001-02-16", "NULL", "2001-10-30", "2002-10-30"]), "NULL");
+    assert_eq!(of(["2001-11-16", "NULL", "2001-10-30", "2002-10-30"]), "true");
 }
 
 #[test]
