@@ -1,5 +1,7 @@
 //! The text form round-trips, the verifier refuses what it lists, the opcode page is up to date.
 
+mod mutation;
+mod queries;
 mod random;
 
 use super::opcode::opcode_page;
@@ -51,10 +53,10 @@ fn text_reads_back_and_prints_alike() {
 #[test]
 fn errors_name_the_line() {
     for (from, to, line) in [
-        ("load.col         r3", "load.column r3", 15),
+        ("load.col         r3", "load.column r3", 16),
         ("int8 100", "int8 x", 3),
-        ("@s1\n   7", "@x1\n   7", 16),
-        ("bids.auction", "bids.bidder", 15),
+        ("@s1\n   7", "@x1\n   7", 17),
+        ("bids.auction", "bids.bidder", 16),
         ("registers", "registries", 8),
     ] {
         let text = PER_MIN.replacen(from, to, 1);
@@ -84,7 +86,7 @@ fn the_verifier_refuses() {
         ("agg.max          g0.1", "agg.max          g0.7", "no aggregate"),
         ("group.upsert     g0", "group.upsert     g1", "no group state"),
         ("group.upsert     g0", "distinct.update  g0", "no distinct state"),
-        ("   6  group.upsert     g0  [r3, r0, r2]   @s1\n   7", "   6", "looked up"),
+        ("group.upsert     g0  [r3, r0, r2]   @s1", "stop.empty       @s1", "looked up"),
         ("on changed g0", "on delta bids", ""),
         ("[r0, r1]   @s0", "[r0]   @s0", "wanted"),
         ("keys: [0, 2]", "keys: [0, 3]", "does not exist"),
