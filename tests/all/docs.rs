@@ -59,7 +59,11 @@ fn run(session: &mut Session, sql: &str) -> Result<String, arena_tr::Error> {
 /// Runs a page; how many blocks of SQL and how many results it has.
 fn check(page: &str) -> (usize, usize) {
     let text = std::fs::read_to_string(root().join(page)).expect("the page is there");
-    let folder = std::env::temp_dir().join(format!("arena-tr-docs-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!(
+        "arena-tr-{}-{}",
+        page.replace(['/', '.'], "-"),
+        std::process::id()
+    ));
     std::fs::create_dir_all(&folder).expect("a folder for what the page writes");
     let file = |folder: &Path| folder.join("changes.ndjson");
     let (mut statements, mut results) = (0, 0);
