@@ -60,3 +60,8 @@ pub use options::{Clock, Options, SystemClock};
 pub use rows::Rows;
 pub use session::{CancelHandle, Outcome, Session};
 pub use subscription::{Changes, Subscription};
+
+/// The programs of `docs/recipes.md`, compiled and run with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/recipes.md")]
+struct Recipes;

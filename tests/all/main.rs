@@ -2,12 +2,13 @@
 //!
 //! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against other engines' results,
 //! [`bank`] the invariant that no inconsistent engine keeps, [`oracle`] random queries against a naive evaluator,
-//! [`cli`] the program as a user starts it, [`tidy`] the rules of STYLE.md.
+//! [`cli`] the program as a user starts it, [`docs`] the SQL of the documentation, [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
 mod cli;
 mod conformance;
+mod docs;
 mod nexmark;
 mod oracle;
 mod slt;

@@ -345,3 +345,6 @@ impl<'a> Binder<'a> {
         self.implicit(expr, &DataType::Bool)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The table is consistent with itself: names resolve, symbols have overloads, no two overloads collide.
 
+mod page;
+
 use super::*;
 
 #[test]

@@ -19,7 +19,7 @@ use arena_tr_types::{DataType, Field, Func, PhysicalType, Schema};
 /// Why a text is no program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsmError {
-    /// Line, from 1.
+    /// Line, from 1; 0 when the text reads but does not verify: then the message names the instruction.
     pub line: usize,
     /// What is wrong.
     pub message: String,
@@ -426,9 +426,13 @@ fn column(p: &mut Parser<'_>, program: &Program, driver: Driver) -> Result<u32, 
     if p.accept(&Token::Hash) {
         return Ok(u32::from(p.int::<u16>()?));
     }
+    let start = p.at;
     let name = p.name()?;
     let found = super::disasm::column_names(program, driver)
         .iter()
         .position(|column| column.as_deref() == Some(name.as_str()));
-    found.map(|i| i as u32).ok_or_else(|| p.error("a column of the driver"))
+    found.map(|i| i as u32).ok_or_else(|| {
+        p.at = start;
+        p.error("a column of the driver")
+    })
 }

@@ -46,3 +46,6 @@ pub use program::{
 };
 pub use table::{Opcode, StateKind};
 pub use verify::VerifyError;
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,43 @@ pub(super) fn v(text: &str, ty: &DataType) -> (Value, DataType) {
     (value, ty.clone())
 }
 
+/// A type by a short name: tables of cases name types by text, because arrays of values that need dropping are slow
+/// to compile.
+pub(super) fn ty(name: &str) -> DataType {
+    match name {
+        "bool" => DataType::Bool,
+        "int2" => DataType::Int2,
+        "int4" => DataType::Int4,
+        "int8" => DataType::Int8,
+        "float4" => DataType::Float4,
+        "float8" => DataType::Float8,
+        "numeric" => DataType::Numeric(None),
+        "numeric(5,2)" => DataType::Numeric(Some((5, 2))),
+        "text" => DataType::Text,
+        "varchar(3)" => DataType::Varchar(Some(3)),
+        "varchar(13)" => DataType::Varchar(Some(13)),
+        "char(4)" => DataType::Char(4),
+        "bytea" => DataType::Bytea,
+        "date" => DataType::Date,
+        "time" => DataType::Time,
+        "timestamp" => DataType::Timestamp,
+        "timestamptz" => DataType::TimestampTz,
+        "interval" => DataType::Interval,
+        "uuid" => DataType::Uuid,
+        "jsonb" => DataType::Jsonb,
+        "int4[]" => DataType::List(Box::new(DataType::Int4)),
+        "bool[]" => DataType::List(Box::new(DataType::Bool)),
+        "text[]" => DataType::List(Box::new(DataType::Text)),
+        _ => panic!("no type named {name} here"),
+    }
+}
+
+/// One call with arguments given as (text, type); the result or the error's message.
+pub(super) fn text_call(func: Func, arguments: &[(&str, &str)], ret: &str) -> String {
+    let values: Vec<_> = arguments.iter().map(|(text, name)| v(text, &ty(name))).collect();
+    call_text(func, &values, &ty(ret)).unwrap_or_else(|error| error.message)
+}
+
 /// Arguments of one type from their texts.
 pub(super) fn args(texts: &[&str], ty: &DataType) -> Vec<(Value, DataType)> {
     texts.iter().map(|text| v(text, ty)).collect()

@@ -2,6 +2,7 @@
 
 mod group_table;
 mod ordered;
+mod pane;
 
 use arena_tr_types::{DataType, Decimal, Value};
 

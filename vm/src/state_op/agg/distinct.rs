@@ -222,7 +222,9 @@ impl DistinctSet {
             }
         }
         for (k, &bits) in holds.iter().enumerate() {
-            self.set_bits(k, word, bits, entries.rows[k], entries.refs[k]);
+            // As in `update`: where a spelling is kept, changes point into `kept`.
+            let row = if self.kept.is_some() { k as u16 } else { entries.rows[k] };
+            self.set_bits(k, word, bits, row, entries.refs[k]);
         }
         self.holds = holds;
     }
@@ -299,7 +301,9 @@ impl DistinctSet {
             for word in 0..self.spec.words() {
                 for (k, &pair) in pairs.iter().enumerate() {
                     let bits = from.table.heap().word(pair.offset(at + word));
-                    self.set_bits(k, word, bits, entries.rows[k], entries.refs[k]);
+                    // As in `update`: where a spelling is kept, changes point into `kept`.
+                    let row = if self.kept.is_some() { k as u16 } else { entries.rows[k] };
+                    self.set_bits(k, word, bits, row, entries.refs[k]);
                 }
             }
             return Ok(());

@@ -1,9 +1,11 @@
 //! Tests of the state operators: each against a naive model, over random deltas with NULLs and retractions,
 //! at batch sizes around the machine's word and the batch limit.
 
+mod exact;
 mod group;
 mod join;
 mod order;
+mod over;
 mod pane;
 mod session;
 mod setop;
