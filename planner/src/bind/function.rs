@@ -366,7 +366,7 @@ impl Binder<'_> {
         for (arg, to) in args.into_iter().zip(&candidate.args) {
             typed.push(self.implicit(arg, to)?);
         }
-        let nullable = match keeps_non_null(signature.func) {
+        let nullable = match KEEP_NON_NULL.contains(&signature.func) {
             true if signature.strict => typed.iter().any(|a| a.nullable),
             true => false,
             false => true,
