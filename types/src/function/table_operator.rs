@@ -108,6 +108,7 @@ pub(super) static OPERATORS: &[Signature] = &[
     sig(LtEq, "<=", &[Element, Element], Bool),
     sig(Gt, ">", &[Element, Element], Bool),
     sig(GtEq, ">=", &[Element, Element], Bool),
+    sig(SeveralRows, "", &[Bool], Bool).fails(),
     sig(IsDistinct, "", &[Element, Element], Bool).sees_null(),
     sig(IsNotDistinct, "", &[Element, Element], Bool).sees_null(),
     sig(AnyEq, "", &[Element, ElementList], Bool).sees_null(),
