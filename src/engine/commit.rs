@@ -179,10 +179,31 @@ impl Engine {
                 entry.readers.retain_mut(|reader| reader.take(&changes));
             }
         }
+        self.deliver_progress(epoch, deltas);
         for entry in self.sinks.values_mut().filter(|s| s.failed.is_none()) {
             let Some(delta) = deltas.get(&entry.input) else { continue };
             // A sink that cannot write stops; what it had written stays.
             entry.failed = entry.sink.write(epoch, now, delta).err();
+        }
+    }
+}
+
+impl Engine {
+    /// Tells the readers who asked for every epoch of relations that did not change.
+    fn deliver_progress(&mut self, epoch: Epoch, deltas: &Deltas) {
+        let waits = |reader: &Reader| matches!(reader, Reader::Queue(f) if f.every_epoch());
+        let idle: Vec<RelationId> = self
+            .relations
+            .iter()
+            .filter(|(id, entry)| !deltas.contains_key(id) && entry.readers.iter().any(waits))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in idle {
+            let watermark = self.watermark_of(&self.clocks_of(id));
+            let Some(entry) = self.relations.get_mut(&id) else { continue };
+            let schema = entry.relation.schema.clone();
+            let changes = Changes { epoch, watermark, delta: Vec::new(), schema };
+            entry.readers.retain_mut(|reader| !waits(reader) || reader.take(&changes));
         }
     }
 }
@@ -195,7 +216,7 @@ impl Reader {
                 callback(changes);
                 true
             }
-            Self::Queue(queue) => queue.push(changes.clone()),
+            Self::Queue(follower) => follower.take(changes),
         }
     }
 }

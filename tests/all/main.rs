@@ -2,7 +2,7 @@
 //!
 //! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against other engines' results,
 //! [`bank`] the invariant that no inconsistent engine keeps, [`oracle`] random queries against a naive evaluator,
-//! [`cli`] the program as a user starts it, [`tidy`] the rules of STYLE.md.
+//! [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the program as a user starts it, [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
@@ -11,6 +11,7 @@ mod conformance;
 mod nexmark;
 mod oracle;
 mod slt;
+mod subscribe;
 mod tidy;
 
 use std::path::PathBuf;

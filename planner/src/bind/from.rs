@@ -593,19 +593,6 @@ fn place_subqueries(
         .into_iter()
         .map(|(of_left, value)| if of_left { value } else { value.shifted(left.width()) })
         .collect();
-    put_values(on, &values, &|n| if n >= lw { n + shift } else { n });
+    super::single::put_values(on, &values, &|n| if n >= lw { n + shift } else { n });
     Ok((left, right))
-}
-
-/// Puts the values of subqueries in the place of their slots; `column` moves plain columns.
-fn put_values(expr: &mut Expr, values: &[Expr], column: &dyn Fn(usize) -> usize) {
-    if let ExprKind::Column(n) = expr.kind {
-        match (slot::level(n), Slot::of(n)) {
-            (0, Slot::Sub(i)) => *expr = Expr { span: expr.span, ..values[i].clone() },
-            (0, Slot::Column(c)) => expr.kind = ExprKind::Column(column(c)),
-            _ => {}
-        }
-        return;
-    }
-    expr.each_child_mut(&mut |child| put_values(child, values, column));
 }

@@ -11,6 +11,7 @@ use crate::logical::{AggCall, Expr, ExprKind, Plan};
 
 use super::build;
 use super::coerce::null_of;
+use super::slot::{self, Slot};
 use super::subquery::count_star;
 
 /// One row per key: the value, the keys, and whether there were several rows. The input's first column is the
@@ -40,6 +41,19 @@ pub(super) fn value(plan: &Plan, column: usize, several: Option<usize>) -> Expr 
     let branches = vec![(asks, null_of(ty.clone()))];
     let kind = ExprKind::Case { branches, otherwise: Some(Box::new(value)) };
     Expr { kind, ty, nullable: true, span }
+}
+
+/// Puts the values of subqueries in the place of their slots; `column` moves plain columns.
+pub(super) fn put_values(expr: &mut Expr, values: &[Expr], column: &dyn Fn(usize) -> usize) {
+    if let ExprKind::Column(n) = expr.kind {
+        match (slot::level(n), Slot::of(n)) {
+            (0, Slot::Sub(i)) => *expr = Expr { span: expr.span, ..values[i].clone() },
+            (0, Slot::Column(c)) => expr.kind = ExprKind::Column(column(c)),
+            _ => {}
+        }
+        return;
+    }
+    expr.each_child_mut(&mut |child| put_values(child, values, column));
 }
 
 /// The value of the only row; NULL if there are several.

@@ -286,6 +286,8 @@ funcs! {
     /// (row).field: the position of the field, from 0, is a constant second argument.
     RowField "row_field";
     // Other.
+    /// A time rounded to so many digits of a second.
+    RoundTime "round_time";
     /// FALSE, or the error that a subquery has more than one row.
     SeveralRows "several_rows";
     NullIf "nullif";
