@@ -102,6 +102,11 @@ impl Lower<'_, '_> {
             rights.push((infix(&op), *right));
             leftmost = *left;
         }
+        // `a < b < c` has no meaning in SQL: comparisons stand alone unless parentheses say otherwise.
+        if rights.windows(2).any(|pair| is_comparison(&pair[0].0) && is_comparison(&pair[1].0)) {
+            let message = "a comparison of a comparison needs parentheses";
+            return Err(ParseError::syntax(self.place(), message));
+        }
         let mut levels = 0;
         for (i, (op, _)) in rights.iter().enumerate() {
             let same_list = i > 0
@@ -178,6 +183,12 @@ impl Lower<'_, '_> {
         };
         Ok(Expr { kind: ExprKind::Unary(op, Box::new(operand)), span })
     }
+}
+
+/// Whether it is one of the operators that do not associate.
+fn is_comparison(op: &Infix) -> bool {
+    use BinaryOp::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Infix::Binary(Eq | NotEq | Lt | LtEq | Gt | GtEq))
 }
 
 /// The node of two operands.

@@ -123,6 +123,10 @@ funcs! {
     Sha384 "sha384";
     Sha512 "sha512";
     Encode "encode";
+    /// Bytes in a named encoding as text.
+    ConvertFrom "convert_from";
+    /// Text as bytes in a named encoding.
+    ConvertTo "convert_to";
     Decode "decode";
     GetByte "get_byte";
     SetByte "set_byte";
