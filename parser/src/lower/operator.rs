@@ -102,11 +102,6 @@ impl Lower<'_, '_> {
             rights.push((infix(&op), *right));
             leftmost = *left;
         }
-        // `a < b < c` has no meaning in SQL: comparisons stand alone unless parentheses say otherwise.
-        if rights.windows(2).any(|pair| is_comparison(&pair[0].0) && is_comparison(&pair[1].0)) {
-            let message = "a comparison of a comparison needs parentheses";
-            return Err(ParseError::syntax(self.place(), message));
-        }
         let mut levels = 0;
         for (i, (op, _)) in rights.iter().enumerate() {
             let same_list = i > 0
@@ -117,6 +112,12 @@ impl Lower<'_, '_> {
             levels += usize::from(!same_list);
         }
         self.cx.deeper_by(levels, self.place(), || {
+            // `a < b < c` has no meaning in SQL: comparisons stand alone unless parentheses say otherwise.
+            if rights.windows(2).any(|pair| is_comparison(&pair[0].0) && is_comparison(&pair[1].0))
+            {
+                let message = "a comparison of a comparison needs parentheses";
+                return Err(ParseError::syntax(self.place(), message));
+            }
             let mut left = self.expr(leftmost)?;
             while let Some((op, right)) = rights.pop() {
                 let right = self.expr(right)?;

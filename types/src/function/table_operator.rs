@@ -108,7 +108,7 @@ pub(super) static OPERATORS: &[Signature] = &[
     sig(LtEq, "<=", &[Element, Element], Bool),
     sig(Gt, ">", &[Element, Element], Bool),
     sig(GtEq, ">=", &[Element, Element], Bool),
-    sig(RoundTime, "", &[Time, Int4], Time),
+    sig(RoundTime, "", &[Time, Int4], Time).fails(),
     sig(RoundTime, "", &[Timestamp, Int4], Timestamp).fails(),
     sig(RoundTime, "", &[TimestampTz, Int4], TimestampTz).fails(),
     sig(RoundTime, "", &[Interval, Int4], Interval).fails(),

@@ -13,8 +13,8 @@ const ORIGIN: Timestamp = 10_957 * MICROS_PER_DAY;
 /// # Errors
 /// When the result is beyond 64 bits.
 pub fn round_micros(micros: i64, digits: i32) -> Result<i64, SqlError> {
-    let lost = u32::try_from(6 - digits).unwrap_or(0);
-    let unit = 10_i64.pow(lost.min(6));
+    let lost = 6 - digits.clamp(0, 6);
+    let unit = 10_i64.pow(lost.unsigned_abs());
     let half = if micros < 0 { -(unit / 2) } else { unit / 2 };
     let moved = micros.checked_add(half).ok_or_else(out_of_range)?;
     Ok(moved / unit * unit)
