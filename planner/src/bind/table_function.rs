@@ -76,11 +76,7 @@ impl Binder<'_> {
         let plan = stage.plan;
         let hidden = plan.width() - width;
         let mut fields = plan.schema.fields.to_vec();
-        let label = match document.is_some() {
-            true => "key",
-            false if name.contains("_array_elements") => "value",
-            false => alias.map_or(name.as_str(), |a| &a.name.name),
-        };
+        let label = column_label(&name, alias);
         fields.push(Field::new(label, element, true));
         if with_ordinality {
             fields.push(Field::new("ordinality", DataType::Int8, outer));
@@ -93,13 +89,7 @@ impl Binder<'_> {
         let plan = match document {
             Some(document) => {
                 columns.push(plan.width());
-                let (func, ty) = match name.ends_with("_text") {
-                    true => (Func::JsonGetText, DataType::Text),
-                    false => (Func::JsonGet, DataType::Jsonb),
-                };
-                let kind = ExprKind::Call { func, args: vec![document, plan.column(key)] };
-                let value = Expr { kind, ty, nullable: true, span: place };
-                build::append(plan, vec![value], "value")
+                with_value(plan, document, key, name.ends_with("_text"))
             }
             None => plan,
         };
@@ -226,4 +216,26 @@ impl Binder<'_> {
              explicit type casts.",
         )
     }
+}
+
+/// What the column of a table function is called.
+fn column_label<'n>(name: &'n str, alias: Option<&'n TableAlias>) -> &'n str {
+    if name.contains("_each") {
+        "key"
+    } else if name.contains("_array_elements") {
+        "value"
+    } else {
+        alias.map_or(name, |a| &a.name.name)
+    }
+}
+
+/// Appends what a document has under the key in a column.
+fn with_value(plan: Plan, document: Expr, key: usize, text: bool) -> Plan {
+    let (func, ty) = match text {
+        true => (Func::JsonGetText, DataType::Text),
+        false => (Func::JsonGet, DataType::Jsonb),
+    };
+    let kind = ExprKind::Call { func, args: vec![document, plan.column(key)] };
+    let value = Expr { kind, ty, nullable: true, span: plan.span };
+    build::append(plan, vec![value], "value")
 }

@@ -40,17 +40,7 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
             }
             Ok(())
         }),
-        Func::ConvertTo => text(|r, out| {
-            match charset_of(r.str(1), "destination")? {
-                Charset::Utf8 => out.push_bytes(r.bytes(0)),
-                Charset::Latin1 => {
-                    for c in r.str(0).chars() {
-                        out.push_bytes(&[latin1(c)?]);
-                    }
-                }
-            }
-            Ok(())
-        }),
+        Func::ConvertTo => convert_to(),
         Func::Decode => text(|r, out| {
             let bytes = match format_of(r.str(1))? {
                 Format::Hex => from_hex(r.str(0))?,
@@ -117,6 +107,21 @@ fn format_of(name: &str) -> Result<Format, SqlError> {
 
 fn invalid(message: impl Into<String>) -> SqlError {
     SqlError::new(SqlState::INVALID_PARAMETER, message)
+}
+
+/// Text as bytes in a named encoding.
+fn convert_to() -> Kernel {
+    text(|r, out| {
+        match charset_of(r.str(1), "destination")? {
+            Charset::Utf8 => out.push_bytes(r.bytes(0)),
+            Charset::Latin1 => {
+                for c in r.str(0).chars() {
+                    out.push_bytes(&[latin1(c)?]);
+                }
+            }
+        }
+        Ok(())
+    })
 }
 
 /// A way to write characters as bytes.
