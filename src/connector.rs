@@ -5,6 +5,8 @@
 //! `connectors` crate.
 //! Invariant: a source yields its rows in one fixed order; if it can restart, the order is the same again.
 
+pub use crate::envelope::{Upsert, Upserts, weighted};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,6 +50,8 @@ pub struct SourceSpec {
     pub options: BTreeMap<String, String>,
     /// ENCODE in lower case (`json`, `csv`, `parquet`), if written.
     pub encode: Option<String>,
+    /// The rows' text itself, where there is no place to read it from (COPY FROM STDIN).
+    pub data: Option<Arc<[u8]>>,
     /// Whether a malformed row ends the source with an error instead of being reported and skipped.
     pub stop_on_error: bool,
 }

@@ -17,6 +17,7 @@ use crate::connector::Connector;
 use crate::engine::sources::Round;
 use crate::engine::{Engine, Reader};
 use crate::error::{Error, Result};
+use crate::follower::Follower;
 use crate::options::Options;
 use crate::session::Session;
 use crate::subscription::{Changes, Subscription};
@@ -112,7 +113,7 @@ impl Database {
         let limit = engine.options.subscription_queue_rows;
         let schema = engine.entry(id)?.relation.schema.clone();
         let (subscription, queue) = Subscription::new(schema, limit);
-        engine.follow(id, Reader::Queue(queue))?;
+        engine.follow(id, Reader::Queue(Follower::plain(queue)))?;
         Ok(subscription)
     }
 

@@ -59,7 +59,11 @@ impl Error {
 
     /// Reading or writing `what` failed.
     pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
-        Self::new(SqlState::IO_ERROR, format!("{what}: {error}"))
+        let state = match error.kind() {
+            std::io::ErrorKind::NotFound => SqlState("58P01"),
+            _ => SqlState::IO_ERROR,
+        };
+        Self::new(state, format!("{what}: {error}"))
     }
 
     /// A construct that is not built.

@@ -115,7 +115,7 @@ impl Session {
         let statements =
             arena_tr_parser::parse(sql).map_err(|e| Error::from(e).in_statement(sql))?;
         for statement in &statements {
-            let outcome = self.one(sql, statement, &[]);
+            let outcome = self.one(sql, statement, &[], None);
             each(outcome.map_err(|e| e.in_statement(sql))?);
         }
         Ok(())
@@ -148,7 +148,26 @@ impl Session {
         self.cancel.flag().store(false, Ordering::Relaxed);
         let statement =
             arena_tr_parser::parse_one(sql).map_err(|e| Error::from(e).in_statement(sql))?;
-        self.one(sql, &statement, params).map_err(|e| e.in_statement(sql))
+        self.one(sql, &statement, params, None).map_err(|e| e.in_statement(sql))
+    }
+
+    /// Runs `COPY ... FROM STDIN` with these bytes as standard input.
+    ///
+    /// ```
+    /// # let mut session = arena_tr::Database::in_memory().session();
+    /// # let _ = session.execute("CREATE TABLE t (a INT)")?;
+    /// // A connector `file`, as arena-tr-connectors has it, reads the formats.
+    /// assert!(session.copy_in("COPY t FROM STDIN", b"1\n2\n").is_err());
+    /// # Ok::<(), arena_tr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it fails, or the text is not exactly one statement.
+    pub fn copy_in(&mut self, sql: &str, input: &[u8]) -> Result<Outcome> {
+        self.cancel.flag().store(false, Ordering::Relaxed);
+        let statement =
+            arena_tr_parser::parse_one(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        self.one(sql, &statement, &[], Some(input)).map_err(|e| e.in_statement(sql))
     }
 
     /// Follows a query: `callback` gets its contents now, if there are any, and every change of it from then on. It
@@ -186,15 +205,27 @@ impl Session {
             let error = Error::new(state, "only a query can be followed");
             return Err(error.at(statement.span).in_statement(query));
         };
-        let cx = statement::Context { db: &self.db, sql: query, params, cancel: &self.cancel };
+        let cx = statement::Context {
+            db: &self.db,
+            sql: query,
+            params,
+            cancel: &self.cancel,
+            input: None,
+        };
         statement::subscribe::call_back(&cx, ast, Box::new(callback))
             .map_err(|e| e.in_statement(query))
     }
 
-    fn one(&mut self, sql: &str, statement: &ast::Statement, params: &[Value]) -> Result<Outcome> {
+    fn one(
+        &mut self,
+        sql: &str,
+        statement: &ast::Statement,
+        params: &[Value],
+        input: Option<&[u8]>,
+    ) -> Result<Outcome> {
         let text = &sql[statement.span.start as usize..statement.span.end as usize];
         let cancel = self.cancel.clone();
-        let cx = statement::Context { db: &self.db, sql: text, params, cancel: &cancel };
+        let cx = statement::Context { db: &self.db, sql: text, params, cancel: &cancel, input };
         statement::run(&cx, &mut self.settings, &statement.kind)
     }
 }

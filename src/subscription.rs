@@ -53,12 +53,24 @@ pub(crate) type Callback = Box<dyn FnMut(&Changes) + Send>;
 pub struct Subscription {
     queue: Arc<Queue>,
     schema: Schema,
+    progress: bool,
 }
 
 impl Subscription {
     pub(crate) fn new(schema: Schema, limit_rows: usize) -> (Self, Arc<Queue>) {
         let queue = Arc::new(Queue { state: Mutex::default(), ready: Condvar::new(), limit_rows });
-        (Self { queue: Arc::clone(&queue), schema }, queue)
+        (Self { queue: Arc::clone(&queue), schema, progress: false }, queue)
+    }
+
+    /// The same subscription, asked to tell of epochs without changes too.
+    pub(crate) fn with_progress(mut self, progress: bool) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Whether epochs without changes are told of as well (`WITH (PROGRESS)`).
+    pub fn tells_progress(&self) -> bool {
+        self.progress
     }
 
     /// The columns of every change.
@@ -131,6 +143,8 @@ enum Close {
     Ended,
     /// The reader was too slow; told once.
     Overrun,
+    /// The changes cannot be shaped as asked; told once, behind what waits.
+    Failed(Error),
     /// The reader knows.
     Told,
 }
@@ -158,6 +172,12 @@ impl Queue {
         state.closed.is_none()
     }
 
+    /// Ends the subscription with an error after what waits.
+    pub(crate) fn fail(&self, error: Error) {
+        self.lock().closed.get_or_insert(Close::Failed(error));
+        self.ready.notify_all();
+    }
+
     /// Ends the subscription after what waits.
     pub(crate) fn close(&self) {
         self.lock().closed.get_or_insert(Close::Ended);
@@ -172,9 +192,16 @@ impl Queue {
                 state.rows -= changes.len();
                 return Ok(Some(changes));
             }
-            if matches!(state.closed, Some(Close::Overrun)) {
-                state.closed = Some(Close::Told);
-                return Err(self.overrun());
+            match state.closed.take() {
+                Some(Close::Overrun) => {
+                    state.closed = Some(Close::Told);
+                    return Err(self.overrun());
+                }
+                Some(Close::Failed(error)) => {
+                    state.closed = Some(Close::Told);
+                    return Err(error);
+                }
+                other => state.closed = other,
             }
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
             match left {

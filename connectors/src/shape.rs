@@ -4,12 +4,10 @@
 //! while it grows.
 //! Invariant: an epoch that its shape cannot express writes nothing.
 
-use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::io::Write;
 
-use arena_tr::connector::{Sink, SinkShape, SinkSpec};
-use arena_tr::{Batch, DataType, Epoch, Error, Result, SqlState, Timestamp, Value};
+use arena_tr::connector::{Sink, SinkShape, SinkSpec, Upsert, Upserts, weighted};
+use arena_tr::{Batch, Epoch, Error, Result, SqlState, Timestamp, Value};
 
 use crate::decode::csv::CsvFormat;
 use crate::encode::{CsvEncoder, Encoder, JsonEncoder, Lead};
@@ -22,9 +20,8 @@ pub(crate) struct TextSink {
     out: Box<dyn Write + Send>,
     encoder: Encoder,
     shape: SinkShape,
-    types: Vec<DataType>,
     /// The keys that stand, for an upsert.
-    standing: HashMap<Key, ()>,
+    upserts: Upserts,
     text: Vec<u8>,
 }
 
@@ -43,13 +40,16 @@ impl TextSink {
             )
             .with_hint("FORMAT PLAIN ENCODE JSON"));
         }
+        let keys = match &spec.shape {
+            SinkShape::Upsert(keys) => keys.clone(),
+            _ => Vec::new(),
+        };
         let mut sink = Self {
             place,
             out,
             encoder,
             shape: spec.shape.clone(),
-            types: spec.schema.types(),
-            standing: HashMap::new(),
+            upserts: Upserts::new(keys, spec.schema.types()),
             text: Vec::new(),
         };
         let leads: &[&str] = match &sink.shape {
@@ -89,45 +89,11 @@ impl TextSink {
         Ok(())
     }
 
-    fn upsert(&mut self, keys: &[usize], delta: &[Batch]) -> Result<()> {
-        let mut order: Vec<(Key, Turn<'_>)> = Vec::new();
-        let mut place_of: HashMap<Key, usize> = HashMap::new();
-        for (batch, i, weight) in weighted(delta) {
-            let key =
-                Key(keys.iter().map(|k| batch.columns[*k].value(i, &self.types[*k])).collect());
-            let at = *place_of.entry(key.clone()).or_insert_with(|| {
-                order.push((key, Turn::default()));
-                order.len() - 1
-            });
-            let turn = &mut order[at].1;
-            turn.weight += weight;
-            let row = if weight > 0 { &mut turn.inserted } else { &mut turn.deleted };
-            *row = Some((batch, i));
-        }
-        // All are judged before any is kept: an epoch that fails changes nothing.
-        for (key, turn) in &order {
-            let after = i64::from(self.standing.contains_key(key)) + turn.weight;
-            if !(0..=1).contains(&after) {
-                return Err(not_unique(&self.place, key));
-            }
-        }
-        for (key, turn) in order {
-            let before = self.standing.contains_key(&key);
-            let after = i64::from(before) + turn.weight == 1;
-            match (after, turn.inserted, turn.deleted) {
-                (true, Some((batch, i)), _) => {
-                    self.encoder.row(&[Lead::Word("op", "u")], batch, i, &mut self.text);
-                }
-                (false, _, Some((batch, i))) if before => {
-                    self.encoder.row(&[Lead::Word("op", "d")], batch, i, &mut self.text);
-                }
-                _ => {}
-            }
-            if after {
-                self.standing.insert(key, ());
-            } else {
-                self.standing.remove(&key);
-            }
+    fn upsert(&mut self, delta: &[Batch]) -> Result<()> {
+        let upserts = self.upserts.take(delta).map_err(|key| not_unique(&self.place, &key))?;
+        for Upsert { deleted, batch, row } in upserts {
+            let op = Lead::Word("op", if deleted { "d" } else { "u" });
+            self.encoder.row(&[op], batch, row, &mut self.text);
         }
         Ok(())
     }
@@ -162,7 +128,7 @@ impl Sink for TextSink {
                 Ok(())
             }
             SinkShape::Rows => self.rows(delta),
-            SinkShape::Upsert(keys) => self.upsert(&keys, delta),
+            SinkShape::Upsert(_) => self.upsert(delta),
             SinkShape::Debezium => {
                 self.debezium(now, delta);
                 Ok(())
@@ -189,14 +155,6 @@ pub(crate) fn encoder(encode: &str, options: &mut Options, spec: &SinkSpec) -> R
     }
 }
 
-/// The live rows of a change and their weights.
-pub(crate) fn weighted(delta: &[Batch]) -> impl Iterator<Item = (&Batch, usize, i64)> {
-    delta.iter().flat_map(|batch| {
-        let rows: Vec<usize> = batch.live_rows().iter().collect();
-        rows.into_iter().map(move |i| (batch, i, batch.weight(i))).filter(|(_, _, w)| *w != 0)
-    })
-}
-
 /// A row was taken back from a sink that can only add.
 pub(crate) fn retraction(place: &str) -> Error {
     Error::new(
@@ -206,36 +164,10 @@ pub(crate) fn retraction(place: &str) -> Error {
     .with_hint("leave out ENVELOPE APPEND to write changes, or use ENVELOPE UPSERT (KEY (...))")
 }
 
-fn not_unique(place: &str, key: &Key) -> Error {
-    let cells: Vec<String> = key.0.iter().map(ToString::to_string).collect();
+fn not_unique(place: &str, key: &[Value]) -> Error {
+    let cells: Vec<String> = key.iter().map(ToString::to_string).collect();
     Error::new(
         SqlState::UNIQUE_VIOLATION,
         format!("{place}: key ({}) does not name one row", cells.join(", ")),
     )
-}
-
-/// What an epoch does to one key.
-#[derive(Default)]
-struct Turn<'a> {
-    weight: i64,
-    inserted: Option<(&'a Batch, usize)>,
-    deleted: Option<(&'a Batch, usize)>,
-}
-
-/// Key values, equal as SQL has it.
-#[derive(Clone)]
-struct Key(Vec<Value>);
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.eq_sql(b))
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|value| value.hash_sql(state));
-    }
 }

@@ -147,6 +147,7 @@ mod tests {
             schema,
             options: Default::default(),
             encode: None,
+            data: None,
             stop_on_error: false,
         };
         let mut reader = Some(reader);

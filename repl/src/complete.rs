@@ -17,11 +17,13 @@ use rustyline::{Context, Helper};
 pub(crate) struct SqlHelper {
     db: Database,
     colour: bool,
+    /// What is typed is no SQL: the rows of a COPY.
+    pub(crate) plain: bool,
 }
 
 impl SqlHelper {
     pub(crate) fn new(db: Database, colour: bool) -> Self {
-        Self { db, colour }
+        Self { db, colour, plain: false }
     }
 
     fn names(&self) -> Vec<String> {
@@ -86,15 +88,17 @@ impl Hinter for SqlHelper {
 impl Validator for SqlHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
-        let whole =
-            text.trim().is_empty() || crate::command::is_command(text) || sql::is_complete(text);
+        let whole = self.plain
+            || text.trim().is_empty()
+            || crate::command::is_command(text)
+            || sql::is_complete(text);
         Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }
 
 impl Highlighter for SqlHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        if !self.colour || crate::command::is_command(line) {
+        if !self.colour || self.plain || crate::command::is_command(line) {
             return Cow::Borrowed(line);
         }
         let mut out = String::with_capacity(line.len() * 2);

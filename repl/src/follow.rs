@@ -34,7 +34,7 @@ pub(crate) fn print(
             if live {
                 picture.apply(&changes);
             } else {
-                print_changes(&changes, printer, header)?;
+                print_changes(&changes, subscription.tells_progress(), printer, header)?;
                 header = false;
             }
         }
@@ -55,22 +55,36 @@ pub(crate) fn print(
     }
 }
 
-fn print_changes(changes: &Changes, printer: &Printer, header: bool) -> Result<(), Stop> {
+fn print_changes(
+    changes: &Changes,
+    progress: bool,
+    printer: &Printer,
+    header: bool,
+) -> Result<(), Stop> {
     let mut fields = vec![
         Field::new("epoch", DataType::Int8, false),
-        Field::new("weight", DataType::Int8, false),
+        Field::new("weight", DataType::Int8, progress),
     ];
+    if progress {
+        fields.push(Field::new("progressed", DataType::Bool, false));
+    }
     fields.extend(changes.schema.fields.iter().cloned());
     let schema = Schema::new(fields);
-    let rows: Vec<Vec<Value>> = changes
-        .rows()
-        .into_iter()
-        .map(|(row, weight)| {
-            let mut out = vec![Value::Int8(changes.epoch.0 as i64), Value::Int8(weight)];
-            out.extend(row);
-            out
-        })
-        .collect();
+    let epoch = Value::Int8(changes.epoch.0 as i64);
+    let line = |weight: Value, progressed: bool, row: Vec<Value>| {
+        let mut out = vec![epoch.clone(), weight];
+        out.extend(progress.then_some(Value::Bool(progressed)));
+        out.extend(row);
+        out
+    };
+    let told = changes.rows().into_iter();
+    let mut rows: Vec<Vec<Value>> =
+        told.map(|(row, weight)| line(Value::Int8(weight), false, row)).collect();
+    if progress {
+        // The epoch is complete: no more of its rows will come.
+        let nothing = vec![Value::Null; changes.schema.len()];
+        rows.push(line(Value::Null, true, nothing));
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut style = printer.style.clone();
     style.header = header && style.format != Format::Json;

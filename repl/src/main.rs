@@ -10,6 +10,7 @@
 mod args;
 mod command;
 mod complete;
+mod copy;
 mod follow;
 mod render;
 mod script;

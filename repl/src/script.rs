@@ -5,12 +5,14 @@
 //! Invariant: what was printed of a script that stopped had been committed.
 
 use std::io::{IsTerminal, Read, Write};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use arena_tr::sql::CopyStream;
 use arena_tr::{Database, Outcome, Session};
 
 use crate::render::{self, Style};
-use crate::{Interrupt, Stop, follow, report};
+use crate::{Interrupt, Stop, copy, follow, report};
 
 /// Where and how results are printed.
 pub(crate) struct Printer {
@@ -22,6 +24,26 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
+    /// Prints what a statement gave, and follows what it subscribed to.
+    pub(crate) fn show(
+        &mut self,
+        session: &Session,
+        mut outcome: Outcome,
+        stream: Option<&CopyStream>,
+    ) -> Result<(), Stop> {
+        if let (Some(CopyStream::Out(options)), Some(rows)) = (stream, &outcome.rows) {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            copy::print(&mut out, rows, options)?;
+            return Ok(out.flush()?);
+        }
+        let subscription = outcome.subscription.take();
+        self.outcome(outcome)?;
+        match subscription {
+            Some(mut subscription) => follow::print(&session.database(), &mut subscription, self),
+            None => Ok(()),
+        }
+    }
+
     /// Prints what a statement gave.
     pub(crate) fn outcome(&mut self, outcome: Outcome) -> Result<(), Stop> {
         for notice in &outcome.notices {
@@ -40,10 +62,21 @@ impl Printer {
     }
 }
 
+/// A text of statements.
+struct Script<'a> {
+    /// What errors call it.
+    name: &'a str,
+    text: &'a str,
+    /// The rows of COPY ... FROM STDIN stand in it.
+    has_rows: bool,
+    /// Where WAIT FOR SOURCES reads the sources to their end.
+    drains: Option<&'a Database>,
+}
+
 /// Runs a file; `-` is standard input.
 pub(crate) fn file(session: &mut Session, path: &str, printer: &mut Printer) -> Result<(), Stop> {
     let (name, text) = read(path)?;
-    text_of(session, &name, &text, printer)
+    Script { name: &name, text: &text, has_rows: true, drains: None }.run(session, printer)
 }
 
 /// Runs a text.
@@ -53,7 +86,7 @@ pub(crate) fn text(
     sql: &str,
     printer: &mut Printer,
 ) -> Result<(), Stop> {
-    text_of(session, name, sql, printer)
+    Script { name, text: sql, has_rows: false, drains: None }.run(session, printer)
 }
 
 fn read(path: &str) -> Result<(String, String), Stop> {
@@ -72,39 +105,77 @@ fn read(path: &str) -> Result<(String, String), Stop> {
     }
 }
 
-fn text_of(
-    session: &mut Session,
-    name: &str,
-    text: &str,
-    printer: &mut Printer,
-) -> Result<(), Stop> {
-    for range in arena_tr::sql::split(text) {
-        statement(session, name, text, range, printer)?;
-    }
-    Ok(())
-}
-
-fn statement(
-    session: &mut Session,
-    name: &str,
-    text: &str,
-    range: std::ops::Range<usize>,
-    printer: &mut Printer,
-) -> Result<(), Stop> {
-    let offset = range.start;
-    let outcomes =
-        session.execute(&text[range]).map_err(|error| report(name, text, offset, &error))?;
-    for mut outcome in outcomes {
-        let subscription = outcome.subscription.take();
-        printer.outcome(outcome)?;
-        if let Some(mut subscription) = subscription {
-            follow::print(&session.database(), &mut subscription, printer)?;
+impl Script<'_> {
+    fn run(&self, session: &mut Session, printer: &mut Printer) -> Result<(), Stop> {
+        let mut at = 0;
+        // Rows within the text are no statements: what follows them is split anew.
+        while let Some(next) = self.run_from(at, session, printer)? {
+            at = next;
         }
+        Ok(())
     }
-    if printer.interrupt.take() {
-        return Err(Stop::Interrupted);
+
+    /// Runs the statements from a place on; where to go on behind rows that stand in the text.
+    fn run_from(
+        &self,
+        from: usize,
+        session: &mut Session,
+        printer: &mut Printer,
+    ) -> Result<Option<usize>, Stop> {
+        for range in arena_tr::sql::split(&self.text[from..]) {
+            let range = from + range.start..from + range.end;
+            let part = &self.text[range.clone()];
+            if let Some(db) = self.drains.filter(|_| arena_tr::sql::is_wait_for_sources(part)) {
+                drain(db, printer)?;
+                continue;
+            }
+            match arena_tr::sql::copy_stream(part) {
+                Some(CopyStream::In) if self.has_rows => {
+                    let (rows, next) = copy::inline(self.text, range.end);
+                    self.copy_in(range, rows, session, printer)?;
+                    return Ok(Some(next));
+                }
+                Some(CopyStream::In) => {
+                    let rows = copy::rest_of_input()?;
+                    self.copy_in(range, &rows, session, printer)?;
+                }
+                other => self.statement(range, other, session, printer)?,
+            }
+        }
+        Ok(None)
     }
-    Ok(())
+
+    fn copy_in(
+        &self,
+        range: Range<usize>,
+        rows: &str,
+        session: &mut Session,
+        printer: &mut Printer,
+    ) -> Result<(), Stop> {
+        let offset = range.start;
+        let done = session.copy_in(&self.text[range], rows.as_bytes());
+        printer.outcome(done.map_err(|error| report(self.name, self.text, offset, &error))?)
+    }
+
+    fn statement(
+        &self,
+        range: Range<usize>,
+        stream: Option<CopyStream>,
+        session: &mut Session,
+        printer: &mut Printer,
+    ) -> Result<(), Stop> {
+        let offset = range.start;
+        let outcomes = session
+            .execute(&self.text[range])
+            .map_err(|error| report(self.name, self.text, offset, &error))?;
+        for outcome in outcomes {
+            printer.show(session, outcome, stream.as_ref())?;
+        }
+        if printer.interrupt.take() {
+            return Err(Stop::Interrupted);
+        }
+        Ok(())
+    }
 }
 
 /// `run FILE`: the script, its sources with progress, then every materialized view it made.
@@ -116,14 +187,7 @@ pub(crate) fn run_file(
 ) -> Result<(), Stop> {
     let (name, text) = read(path)?;
     let before = views(session);
-    for range in arena_tr::sql::split(&text) {
-        let part = &text[range.clone()];
-        if arena_tr::sql::is_wait_for_sources(part) {
-            drain(db, printer)?;
-        } else {
-            statement(session, &name, &text, range, printer)?;
-        }
-    }
+    Script { name: &name, text: &text, has_rows: true, drains: Some(db) }.run(session, printer)?;
     drain(db, printer)?;
     for view in views(session).into_iter().filter(|v| !before.contains(v)) {
         print_view(session, &view, printer)?;

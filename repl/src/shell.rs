@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use arena_tr::sql::CopyStream;
 use arena_tr::{Database, Session};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -16,7 +17,7 @@ use crate::args::Format;
 use crate::command::{self, Command};
 use crate::complete::SqlHelper;
 use crate::script::Printer;
-use crate::{Stop, follow, script};
+use crate::{Stop, script};
 
 struct Shell<'a> {
     db: &'a Database,
@@ -70,6 +71,27 @@ fn editor(db: &Database) -> rustyline::Result<Editor<SqlHelper, FileHistory>> {
     Ok(editor)
 }
 
+/// The rows of COPY ... FROM STDIN, up to a line `\\.` or Ctrl-D.
+fn copied_lines(editor: &mut Editor<SqlHelper, FileHistory>) -> String {
+    eprintln!("Enter the rows, a line each, and end with a line \\. or Ctrl-D.");
+    let set_plain = |editor: &mut Editor<SqlHelper, FileHistory>, plain| {
+        if let Some(helper) = editor.helper_mut() {
+            helper.plain = plain;
+        }
+    };
+    set_plain(editor, true);
+    let mut rows = String::new();
+    while let Ok(line) = editor.readline(">> ") {
+        if line == "\\." {
+            break;
+        }
+        rows.push_str(&line);
+        rows.push('\n');
+    }
+    set_plain(editor, false);
+    rows
+}
+
 /// `$XDG_STATE_HOME/arena-tr/history`, or the same under `~/.local/state`.
 fn history_file() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(|| {
@@ -86,6 +108,13 @@ impl Shell<'_> {
             self.db.stop_sources();
             match line {
                 Ok(line) if line.trim().is_empty() => {}
+                Ok(line) if arena_tr::sql::copy_stream(&line) == Some(CopyStream::In) => {
+                    let rows = copied_lines(editor);
+                    match self.session.copy_in(&line, rows.as_bytes()) {
+                        Ok(outcome) => self.printer.outcome(outcome)?,
+                        Err(error) => eprintln!("{}", error.render()),
+                    }
+                }
                 Ok(line) => {
                     if self.line(&line)? {
                         return Ok(());
@@ -134,12 +163,10 @@ impl Shell<'_> {
         let start = Instant::now();
         match self.session.execute(sql) {
             Ok(outcomes) => {
-                for mut outcome in outcomes {
-                    let subscription = outcome.subscription.take();
-                    let _ = self.printer.outcome(outcome);
-                    if let Some(mut subscription) = subscription {
-                        let _ = follow::print(self.db, &mut subscription, &mut self.printer);
-                    }
+                let stream = arena_tr::sql::copy_stream(sql);
+                for outcome in outcomes {
+                    // What went wrong was printed; the shell goes on.
+                    let _ = self.printer.show(&self.session, outcome, stream.as_ref());
                 }
             }
             Err(error) => eprintln!("{}", error.render()),

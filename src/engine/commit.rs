@@ -8,7 +8,7 @@
 //! Invariant: no reader sees a view of another epoch than the rest; nothing is delivered of an epoch before all
 //! views have stepped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arena_tr_storage::Batch;
 use arena_tr_types::{DataType, Epoch, RelationId, Timestamp, Value};
@@ -127,23 +127,13 @@ impl Engine {
         errors: &[RowError],
         deltas: &mut Deltas,
     ) -> Result<()> {
-        if errors.is_empty() {
+        let rows = new_errors(errors, epoch);
+        if rows.is_empty() {
             return Ok(());
         }
         let entry = self.entry_mut(id)?;
-        entry.counters.bad_rows += errors.len() as u64;
+        entry.counters.bad_rows += rows.len() as u64;
         let Some(into) = entry.errors else { return Ok(()) };
-        let rows: Vec<Vec<Value>> = errors
-            .iter()
-            .map(|e| {
-                vec![
-                    Value::Int8(epoch.0 as i64),
-                    Value::Text(e.error.state.0.into()),
-                    Value::Text(e.error.message.as_str().into()),
-                    Value::Text(Value::Struct(e.row.as_slice().into()).to_string().into()),
-                ]
-            })
-            .collect();
         let before = deltas.get(&into).map_or(0, Vec::len);
         self.keep_rejected(into, &rows, deltas)?;
         // In the midst of a commit: the relations' own changes were applied before the views stepped.
@@ -189,10 +179,31 @@ impl Engine {
                 entry.readers.retain_mut(|reader| reader.take(&changes));
             }
         }
+        self.deliver_progress(epoch, deltas);
         for entry in self.sinks.values_mut().filter(|s| s.failed.is_none()) {
             let Some(delta) = deltas.get(&entry.input) else { continue };
             // A sink that cannot write stops; what it had written stays.
             entry.failed = entry.sink.write(epoch, now, delta).err();
+        }
+    }
+}
+
+impl Engine {
+    /// Tells the readers who asked for every epoch of relations that did not change.
+    fn deliver_progress(&mut self, epoch: Epoch, deltas: &Deltas) {
+        let waits = |reader: &Reader| matches!(reader, Reader::Queue(f) if f.every_epoch());
+        let idle: Vec<RelationId> = self
+            .relations
+            .iter()
+            .filter(|(id, entry)| !deltas.contains_key(id) && entry.readers.iter().any(waits))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in idle {
+            let watermark = self.watermark_of(&self.clocks_of(id));
+            let Some(entry) = self.relations.get_mut(&id) else { continue };
+            let schema = entry.relation.schema.clone();
+            let changes = Changes { epoch, watermark, delta: Vec::new(), schema };
+            entry.readers.retain_mut(|reader| !waits(reader) || reader.take(&changes));
         }
     }
 }
@@ -205,7 +216,28 @@ impl Reader {
                 callback(changes);
                 true
             }
-            Self::Queue(queue) => queue.push(changes.clone()),
+            Self::Queue(follower) => follower.take(changes),
         }
     }
+}
+
+/// The entries of an error relation for the rows that could not be computed and were not there before: a row that
+/// leaves fails as it failed when it came, and was told of then.
+fn new_errors(errors: &[RowError], epoch: Epoch) -> Vec<Vec<Value>> {
+    let mut entries: Vec<(Vec<Value>, i64)> = Vec::with_capacity(errors.len());
+    let mut places = HashMap::with_capacity(errors.len());
+    for RowError { error, row, weight, .. } in errors {
+        let row = Value::Struct(row.as_slice().into()).to_string();
+        let place = *places
+            .entry((error.state.0, error.message.as_str(), row.clone()))
+            .or_insert(entries.len());
+        if place == entries.len() {
+            let texts = [error.state.0, error.message.as_str(), row.as_str()];
+            let mut entry = vec![Value::Int8(epoch.0 as i64)];
+            entry.extend(texts.map(|text| Value::Text(text.into())));
+            entries.push((entry, 0));
+        }
+        entries[place].1 += weight;
+    }
+    entries.into_iter().filter(|(_, weight)| *weight > 0).map(|(entry, _)| entry).collect()
 }

@@ -25,8 +25,9 @@ use arena_tr_vm::{Program, Task};
 
 use crate::connector::{Registry, Sink, Source, SourceSpec};
 use crate::error::{Error, Result};
+use crate::follower::Follower;
 use crate::options::Options;
-use crate::subscription::{Callback, Queue};
+use crate::subscription::Callback;
 use crate::watermark::Gate;
 
 /// Everything an open database is made of.
@@ -136,7 +137,7 @@ pub(crate) struct View {
 /// Somebody who follows a relation.
 pub(crate) enum Reader {
     Callback(Callback),
-    Queue(Arc<Queue>),
+    Queue(Follower),
 }
 
 impl Engine {
@@ -244,8 +245,8 @@ impl Entry {
 
     pub(crate) fn end_readers(&mut self) {
         for reader in self.readers.drain(..) {
-            if let Reader::Queue(queue) = reader {
-                queue.close();
+            if let Reader::Queue(follower) = reader {
+                follower.close();
             }
         }
     }

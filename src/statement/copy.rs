@@ -5,13 +5,14 @@
 //! Invariant: the rows of a COPY are all in one epoch or in none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arena_tr_parser::ast::{self, CopySubject, Ident};
 use arena_tr_planner::catalog::{Relation, RelationKind};
 use arena_tr_storage::{Batch, Column, ColumnBuilder};
 use arena_tr_types::{Schema, SqlState};
 
-use super::{Context, check_cancel};
+use super::{Context, check_cancel, copy_text};
 use crate::connector::{Polled, SinkShape, SinkSpec, SourceSpec, Want};
 use crate::engine::commit::Deltas;
 use crate::engine::{Engine, kind_name, unknown};
@@ -30,9 +31,13 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
     let CopySubject::Relation(name, named) = &copy.subject else {
         return Err(Error::new(SqlState::SYNTAX_ERROR, "COPY FROM needs a relation, not a query"));
     };
-    let Some(path) = &copy.path else {
-        return Err(Error::unsupported("COPY FROM STDIN").at(copy.path_span));
-    };
+    if copy.path.is_none() && cx.input.is_none() {
+        return Err(Error::unsupported("COPY FROM STDIN in a text of statements")
+            .at(copy.path_span)
+            .with_hint(
+                "The shell reads the rows behind the statement; programs use Session::copy_in.",
+            ));
+    }
     let mut engine = cx.db.engine();
     let key = super::catalog_name(name);
     let relation = engine.find(&key).ok_or_else(|| unknown(&key).at(name.span))?.clone();
@@ -44,7 +49,7 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
         .at(name.span));
     }
     let columns = target_columns(&relation, named)?;
-    let (options, encode) = file_options(path, &copy.options)?;
+    let Place { options, encode, data } = place_of(cx, copy)?;
     let spec = SourceSpec {
         name: format!("COPY {key}"),
         schema: Schema::new(
@@ -52,6 +57,7 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
         ),
         options,
         encode,
+        data,
         stop_on_error: true,
     };
     let mut source =
@@ -76,6 +82,32 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
     let epoch = engine.commit(deltas)?;
     Ok(Outcome { epoch: Some(epoch), ..Outcome::tag(format!("COPY {n_rows}")) })
 }
+
+/// Where COPY FROM reads.
+struct Place {
+    options: BTreeMap<String, String>,
+    encode: Option<String>,
+    data: Option<Arc<[u8]>>,
+}
+
+fn place_of(cx: &Context<'_>, copy: &ast::Copy) -> Result<Place> {
+    if let Some(path) = &copy.path {
+        let (options, encode) = file_options(path, &copy.options)?;
+        return Ok(Place { options, encode, data: None });
+    }
+    let input = cx.input.unwrap_or_default();
+    let named = super::ddl::options(&copy.options)?;
+    if let Some("text") | None = named.get("format").map(|f| f.to_lowercase()).as_deref() {
+        let csv = copy_text::to_csv(input, &named)?;
+        let options = copy_text::csv_options(INPUT);
+        return Ok(Place { options, encode: Some("csv".to_owned()), data: Some(csv.into()) });
+    }
+    let (options, encode) = file_options(INPUT, &copy.options)?;
+    Ok(Place { options, encode, data: Some(input.into()) })
+}
+
+/// What errors call standard input.
+const INPUT: &str = "STDIN";
 
 /// The columns that a file's columns go to: those named, or all that are not computed.
 fn target_columns(relation: &Relation, named: &[Ident]) -> Result<Vec<usize>> {

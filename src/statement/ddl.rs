@@ -143,7 +143,7 @@ fn source_spec(
         encode = Some(format.encode.clone());
         options.extend(self::options(&format.options)?);
     }
-    Ok(SourceSpec { name: name.to_owned(), schema, options, encode, stop_on_error })
+    Ok(SourceSpec { name: name.to_owned(), schema, options, encode, data: None, stop_on_error })
 }
 
 fn add_late_relation(
@@ -332,13 +332,7 @@ fn shape(envelope: Option<&ast::Envelope>, schema: &Schema) -> Result<SinkShape>
         Some(ast::Envelope::Append) => SinkShape::Rows,
         Some(ast::Envelope::Debezium) => SinkShape::Debezium,
         Some(ast::Envelope::Upsert(keys)) => {
-            let columns = keys.iter().map(|key| {
-                schema.index_of(&key.name).ok_or_else(|| {
-                    let message = format!("column \"{}\" does not exist", key.name);
-                    Error::new(SqlState::UNDEFINED_COLUMN, message).at(key.span)
-                })
-            });
-            SinkShape::Upsert(columns.collect::<Result<_>>()?)
+            SinkShape::Upsert(crate::envelope::key_columns(keys, schema)?)
         }
     })
 }
@@ -449,7 +443,7 @@ fn fits(kind: ObjectKind, relation: &Relation) -> bool {
 }
 
 /// WITH options as text by key.
-pub(super) fn options(options: &[ast::WithOption]) -> Result<BTreeMap<String, String>> {
+pub(crate) fn options(options: &[ast::WithOption]) -> Result<BTreeMap<String, String>> {
     let mut out = BTreeMap::new();
     for option in options {
         let value = match &option.value {

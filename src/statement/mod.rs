@@ -6,7 +6,8 @@
 //! Invariant: a handler that fails leaves the database as it found it.
 
 mod copy;
-mod ddl;
+mod copy_text;
+pub(crate) mod ddl;
 mod dml;
 mod explain;
 mod query;
@@ -33,6 +34,8 @@ pub(crate) struct Context<'a> {
     /// Values of `$1`, `$2`, ...
     pub(crate) params: &'a [Value],
     pub(crate) cancel: &'a CancelHandle,
+    /// What COPY FROM STDIN reads, if the caller has it.
+    pub(crate) input: Option<&'a [u8]>,
 }
 
 /// Runs one statement.

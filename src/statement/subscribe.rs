@@ -5,35 +5,55 @@
 //! Invariant: snapshot and changes together are the query's contents at every epoch, without gap or overlap.
 
 use arena_tr_parser::ast;
-use arena_tr_types::{RelationId, Schema, SqlState};
+use arena_tr_types::{Epoch, RelationId, Schema, SqlState};
 
 use super::Context;
 use crate::engine::{Engine, Reader};
+use crate::envelope::Envelope;
 use crate::error::{Error, Result};
+use crate::follower::Follower;
 use crate::session::Outcome;
 use crate::subscription::{Callback, Changes, Subscription};
 
 /// SUBSCRIBE.
 pub(super) fn subscribe(cx: &Context<'_>, subscribe: &ast::Subscribe) -> Result<Outcome> {
-    if subscribe.envelope.is_some() {
-        return Err(Error::unsupported("SUBSCRIBE ... ENVELOPE"));
-    }
-    if subscribe.as_of.is_some() || subscribe.up_to.is_some() {
-        return Err(Error::unsupported(
-            "SUBSCRIBE AS OF / UP TO EPOCH (it needs retained history)",
-        ));
-    }
-    let snapshot = wants_snapshot(&subscribe.options)?;
+    let Wanted { snapshot, progress } = wanted(&subscribe.options)?;
     let mut engine = cx.db.engine();
+    check_epochs(subscribe, engine.epoch)?;
     let mut notices = Vec::new();
     let (id, now) = start(cx, &mut engine, &subscribe.query, &mut notices)?;
+    let envelope =
+        subscribe.envelope.as_ref().map(|e| Envelope::new(e, &now.schema)).transpose()?;
+    let schema = envelope.as_ref().map_or(&now.schema, Envelope::schema).clone();
     let limit = engine.options.subscription_queue_rows;
-    let (subscription, queue) = Subscription::new(now.schema.clone(), limit);
-    if snapshot && !now.delta.is_empty() {
-        queue.push(now);
+    let (subscription, queue) = Subscription::new(schema, limit);
+    let up_to = subscribe.up_to.map(Epoch);
+    let mut follower = Follower::new(queue, progress, up_to, envelope);
+    if follower.start(&now, snapshot)? {
+        engine.follow(id, Reader::Queue(follower))?;
     }
-    engine.follow(id, Reader::Queue(queue))?;
-    Ok(Outcome { subscription: Some(subscription), notices, ..Outcome::tag("SUBSCRIBE") })
+    let subscription = Some(subscription.with_progress(progress));
+    Ok(Outcome { subscription, notices, ..Outcome::tag("SUBSCRIBE") })
+}
+
+/// Changes are told from now on: nothing that was before can be asked for.
+fn check_epochs(subscribe: &ast::Subscribe, now: Epoch) -> Result<()> {
+    let wrong = |message: String| Err(Error::new(SqlState::INVALID_PARAMETER, message));
+    match subscribe.as_of {
+        Some(epoch) if epoch < now.0 => {
+            return Err(Error::unsupported("SUBSCRIBE AS OF an earlier epoch (retained history)"));
+        }
+        Some(epoch) if epoch > now.0 => {
+            return wrong(format!("AS OF EPOCH {epoch}: the last epoch is {}", now.0));
+        }
+        _ => {}
+    }
+    match subscribe.up_to {
+        Some(epoch) if epoch < now.0 => {
+            wrong(format!("UP TO EPOCH {epoch}: the subscription begins with epoch {}", now.0))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Hands a query's contents and then every change to `callback`, inside the commits.
@@ -95,21 +115,27 @@ fn whole_relation(cx: &Context<'_>, query: &ast::Query) -> Option<String> {
     }
 }
 
-fn wants_snapshot(options: &[ast::WithOption]) -> Result<bool> {
-    let mut snapshot = true;
+/// What the options say.
+struct Wanted {
+    snapshot: bool,
+    progress: bool,
+}
+
+fn wanted(options: &[ast::WithOption]) -> Result<Wanted> {
+    let mut wanted = Wanted { snapshot: true, progress: false };
     for option in options {
         match (option.key.as_str(), &option.value) {
-            ("snapshot", ast::Literal::Bool(value)) => snapshot = *value,
-            ("progress", _) => return Err(Error::unsupported("SUBSCRIBE ... WITH (PROGRESS)")),
+            ("snapshot", ast::Literal::Bool(value)) => wanted.snapshot = *value,
+            ("progress", ast::Literal::Bool(value)) => wanted.progress = *value,
             (key, _) => {
                 return Err(Error::new(
                     SqlState::INVALID_PARAMETER,
                     format!("wrong option \"{key}\" of SUBSCRIBE"),
                 )
                 .at(option.span)
-                .with_hint("options: SNAPSHOT = true | false"));
+                .with_hint("options: SNAPSHOT = true | false, PROGRESS = true | false"));
             }
         }
     }
-    Ok(snapshot)
+    Ok(wanted)
 }

@@ -113,3 +113,27 @@ fn statements_come_from_stdin_too() {
     let out = run(&["--version"], "");
     assert!(text(&out.stdout).starts_with("arena-tr 0."));
 }
+
+#[test]
+fn copy_reads_rows_behind_the_statement() {
+    let script = "CREATE TABLE t (a INT, b TEXT);\nCOPY t FROM STDIN;\n1\tx;y\n2\t\\N\n\\.\n\
+                  COPY t (b, a) FROM STDIN WITH (FORMAT csv, HEADER);\nb,a\n\"it's, 3\",3\n\\.\n\
+                  COPY (SELECT * FROM t ORDER BY a) TO STDOUT;\n\
+                  COPY t TO STDOUT (FORMAT csv, NULL 'none');";
+    let out = run(&["-f", "-"], script);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let expected = "1\tx;y\n2\t\\N\n3\tit's, 3\n1,x;y\n2,none\n3,\"it's, 3\"\n";
+    assert_eq!(text(&out.stdout), expected);
+    assert_eq!(text(&out.stderr), "CREATE TABLE\nCOPY 2\nCOPY 1\n");
+}
+
+#[test]
+fn copy_behind_c_reads_standard_input() {
+    let sql = "CREATE TABLE t (a INT); COPY t FROM STDIN; SELECT sum(a) FROM t";
+    let out = run(&["-q", "--format", "csv", "-c", sql], "1\n2\n\\N\n");
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(text(&out.stdout), "sum\r\n3\r\n");
+    let wrong = run(&["-c", "CREATE TABLE t (a INT); COPY t FROM STDIN"], "1\nx\n");
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("STDIN"), "{}", text(&wrong.stderr));
+}

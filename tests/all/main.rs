@@ -2,7 +2,8 @@
 //!
 //! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against other engines' results,
 //! [`bank`] the invariant that no inconsistent engine keeps, [`oracle`] random queries against a naive evaluator,
-//! [`cli`] the program as a user starts it, [`docs`] the SQL of the documentation, [`tidy`] the rules of STYLE.md.
+//! [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the program as a user starts it, [`docs`] the SQL of the
+//! documentation, [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
@@ -12,6 +13,7 @@ mod docs;
 mod nexmark;
 mod oracle;
 mod slt;
+mod subscribe;
 mod tidy;
 
 use std::path::PathBuf;

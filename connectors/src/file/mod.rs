@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
+use std::sync::Arc;
 
 use arena_tr::connector::{Connector, Sink, SinkSpec, Source, SourceSpec};
 use arena_tr::{Error, Result, SqlState};
@@ -35,10 +36,24 @@ impl Connector for FileConnector {
         if encode == "parquet" {
             options.finish()?;
             refuse_gzip(is_gzip, &path)?;
+            if spec.data.is_some() {
+                return Err(Error::unsupported("reading Parquet from standard input"));
+            }
             return parquet::source(path, spec);
         }
         let decoder = decoder(encode, &mut options, spec)?;
         options.finish()?;
+        if let Some(data) = spec.data.clone() {
+            let open: Open =
+                Box::new(move || Ok(Some(Box::new(std::io::Cursor::new(Arc::clone(&data))))));
+            return Ok(Box::new(TextSource::new(
+                path,
+                open,
+                decoder,
+                &spec.schema,
+                spec.stop_on_error,
+            )));
+        }
         open(&path)?;
         let place = path.clone();
         let open: Open = Box::new(move || Ok(Some(reader(&path, is_gzip)?)));

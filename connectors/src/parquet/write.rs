@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::sync::Arc;
 
-use arena_tr::connector::Sink;
+use arena_tr::connector::{Sink, weighted};
 use arena_tr::{Batch, DataType, Epoch, Error, Result, Schema, SqlState, Timestamp, Value};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
@@ -22,7 +22,7 @@ use parquet::schema::types::Type;
 
 use super::failed;
 use crate::file;
-use crate::shape::{retraction, weighted};
+use crate::shape::retraction;
 
 /// Rows of a row group.
 const GROUP_ROWS: usize = 1 << 17;

@@ -50,6 +50,7 @@ pub(super) fn source_spec(schema: &Schema, options: &[(&str, &str)]) -> SourceSp
         schema: schema.clone(),
         options: options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         encode: None,
+        data: None,
         stop_on_error: false,
     }
 }

@@ -147,6 +147,9 @@ impl Lower<'_, '_> {
                 }
             }
         }
+        if out.star && out.distinct {
+            return Err(ParseError::syntax(self.place(), "DISTINCT needs a value, not *"));
+        }
         for clause in list.clauses {
             match clause {
                 lib::FunctionArgumentClause::OrderBy(items) => {

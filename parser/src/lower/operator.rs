@@ -112,6 +112,12 @@ impl Lower<'_, '_> {
             levels += usize::from(!same_list);
         }
         self.cx.deeper_by(levels, self.place(), || {
+            // `a < b < c` has no meaning in SQL: comparisons stand alone unless parentheses say otherwise.
+            if rights.windows(2).any(|pair| is_comparison(&pair[0].0) && is_comparison(&pair[1].0))
+            {
+                let message = "a comparison of a comparison needs parentheses";
+                return Err(ParseError::syntax(self.place(), message));
+            }
             let mut left = self.expr(leftmost)?;
             while let Some((op, right)) = rights.pop() {
                 let right = self.expr(right)?;
@@ -178,6 +184,12 @@ impl Lower<'_, '_> {
         };
         Ok(Expr { kind: ExprKind::Unary(op, Box::new(operand)), span })
     }
+}
+
+/// Whether it is one of the operators that do not associate.
+fn is_comparison(op: &Infix) -> bool {
+    use BinaryOp::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Infix::Binary(Eq | NotEq | Lt | LtEq | Gt | GtEq))
 }
 
 /// The node of two operands.

@@ -315,6 +315,13 @@ impl Lower<'_, '_> {
             }
             lib::SelectItem::ExprWithAlias { expr, alias } => {
                 let expr = self.expr(expr)?;
+                if alias.quote_style == Some('\'') {
+                    // 'x' 'y' would be a name that looks like a value.
+                    let span = self.span(alias.span);
+                    let message = format!("syntax error at or near \"'{}'\"", alias.value);
+                    return Err(ParseError::syntax(span, message)
+                        .with_hint("Names stand in double quotes, values in single ones."));
+                }
                 Ok(SelectItem::Expr { expr, alias: Some(self.ident(alias)) })
             }
             lib::SelectItem::Wildcard(options) => {

@@ -146,7 +146,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     "SELECT a AT TIME ZONE 'UTC', a AT TIME ZONE 'UTC' + b, a COLLATE \"C\", a || b COLLATE \"C\"",
     "SELECT (a, b) OVERLAPS (c, d)",
     "SELECT a AND b AND c OR d AND (e OR f) OR (g OR h)",
-    "SELECT (SELECT max(a) FROM t) + 1, 'a' 'b' FROM t",
+    "SELECT (SELECT max(a) FROM t) + 1, 'a' b FROM t",
     "SELECT 'a'\n'b' AS c",
     // Relations.
     "CREATE SOURCE bids (auction BIGINT, price BIGINT, ts TIMESTAMP, day DATE AS (ts::date), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND IDLE TIMEOUT INTERVAL '30' SECOND CLOSE AFTER INTERVAL '60' SECOND LATE ROWS TO bids_late) WITH (connector = 'nexmark', properties.bootstrap.servers = 'a:1', 'scan.startup-mode' = 'x', n = 5, on) FORMAT PLAIN ENCODE JSON (a = 'b')",

@@ -192,7 +192,13 @@ impl Binder<'_> {
         if matches!(func, A::CountStar) {
             return Ok((args, T::Int8));
         }
+        let first = args[0].clone();
         args[0] = match (func, &types[0]) {
+            (A::Sum | A::Avg, T::Unknown) if args[0].as_literal() != Some(&Value::Null) => {
+                let message = format!("function {name}(unknown) is not unique");
+                return Err(PlanError::of(SqlState::AMBIGUOUS_FUNCTION, message)
+                    .with_hint("Cast the argument to the type that is meant."));
+            }
             (A::BoolAnd | A::BoolOr, T::Unknown) => self.implicit(args[0].clone(), &T::Bool)?,
             (
                 A::Sum | A::Avg | A::VarPop | A::VarSamp | A::StddevPop | A::StddevSamp,
@@ -216,12 +222,18 @@ impl Binder<'_> {
                 other => Some(T::List(Box::new(other))),
             },
             A::StringAgg => {
+                let of = if types.contains(&T::Bytea) { T::Bytea } else { T::Text };
+                // The first argument has its type already; a constant may still be bytes.
+                let given = std::mem::replace(&mut args[0], first);
+                if of == T::Text {
+                    args[0] = given;
+                }
                 for arg in &mut args {
                     *arg = self
-                        .coerce(arg.clone(), &T::Text, CastContext::Implicit)
+                        .coerce(arg.clone(), &of, CastContext::Implicit)
                         .map_err(|_| unknown())?;
                 }
-                Some(T::Text)
+                Some(of)
             }
             A::FirstValue | A::LastValue | A::SingleValue => Some(input),
             _ => None,

@@ -174,7 +174,9 @@ pub(crate) fn cast(expr: Expr, to: DataType) -> Expr {
     if expr.ty == to {
         return expr;
     }
+    // A value does not know that its blanks are padding: casts of CHAR(n) are for the kernels.
     if let ExprKind::Literal(value) = &expr.kind
+        && !matches!(expr.ty, DataType::Char(_))
         && let Ok(value) = value.cast(&to)
     {
         let nullable = value.is_null();

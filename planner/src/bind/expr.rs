@@ -14,7 +14,7 @@ use crate::logical::{Expr, ExprKind};
 use super::Binder;
 use super::build;
 use super::coerce::{CastContext, null_of, type_name};
-use super::types::data_type;
+use super::types::cast_target;
 
 impl Binder<'_> {
     /// The meaning of an expression in the clause at hand.
@@ -213,7 +213,7 @@ impl Binder<'_> {
         try_: bool,
         span: Span,
     ) -> Result<Expr, PlanError> {
-        let to = data_type(to).map_err(|e| self.displace(e))?;
+        let (to, digits) = cast_target(to).map_err(|e| self.displace(e))?;
         if let (Ast::Array(items), DataType::List(element)) = (&expr.kind, &to) {
             // ARRAY[...]::t[] gives its elements that type; an empty one needs it.
             let mut typed = Vec::with_capacity(items.len());
@@ -229,11 +229,11 @@ impl Binder<'_> {
         }
         let input = self.bind_expr(expr)?;
         if try_ {
-            return self.bind_try_cast(input, to, span);
+            return Ok(rounded(self.bind_try_cast(input, to, span)?, digits));
         }
         let mut cast = self.coerce(input, &to, CastContext::Explicit)?;
         cast.span = self.place(span);
-        Ok(cast)
+        Ok(rounded(cast, digits))
     }
 
     fn bind_try_cast(&mut self, input: Expr, to: DataType, span: Span) -> Result<Expr, PlanError> {
@@ -253,14 +253,14 @@ impl Binder<'_> {
         value: &str,
         span: Span,
     ) -> Result<Expr, PlanError> {
-        let ty = data_type(ty).map_err(|e| self.displace(e))?;
+        let (ty, digits) = cast_target(ty).map_err(|e| self.displace(e))?;
         let literal = Expr {
             kind: ExprKind::Literal(Value::Text(value.into())),
             ty: DataType::Unknown,
             nullable: false,
             span: self.place(span),
         };
-        self.coerce(literal, &ty, CastContext::Explicit)
+        Ok(rounded(self.coerce(literal, &ty, CastContext::Explicit)?, digits))
     }
 
     fn bind_array(&mut self, items: &[ast::Expr], span: Span) -> Result<Expr, PlanError> {
@@ -419,4 +419,13 @@ fn wide_number(expr: &ast::Expr, to: &DataType) -> Option<Result<Expr, PlanError
         _ => Value::parse(text, to),
     };
     Some(value.map_err(PlanError::from).map(|value| Expr::literal(value, to.clone())))
+}
+
+/// A time rounded to this many digits of a second.
+fn rounded(time: Expr, digits: Option<i32>) -> Expr {
+    let Some(digits) = digits else { return time };
+    let (ty, nullable, span) = (time.ty.clone(), time.nullable, time.span);
+    let digits = Expr::literal(Value::Int4(digits), DataType::Int4);
+    let kind = ExprKind::Call { func: Func::RoundTime, args: vec![time, digits] };
+    Expr { kind, ty, nullable, span }
 }

@@ -578,22 +578,21 @@ fn place_subqueries(
         });
         let mut sub = sub.clone();
         if of_left {
-            left = super::stage::apply_scalar(left, sub, None)?;
-            places.push((true, left.width() - 1));
+            let (plan, value) = super::stage::apply_scalar(left, sub, None)?;
+            left = plan;
+            places.push((true, value));
         } else {
             super::walk::map_outer(&mut sub, &mut |n| Ok(n - lw))?;
-            right = super::stage::apply_scalar(right, sub, None)?;
-            places.push((false, right.width() - 1));
+            let (plan, value) = super::stage::apply_scalar(right, sub, None)?;
+            right = plan;
+            places.push((false, value));
         }
     }
     let shift = left.width() - lw;
-    on.map_columns(&|n| match (slot::level(n), Slot::of(n)) {
-        (0, Slot::Sub(i)) => match places[i] {
-            (true, column) => column,
-            (false, column) => left.width() + column,
-        },
-        (0, Slot::Column(c)) if c >= lw => c + shift,
-        _ => n,
-    });
+    let values: Vec<Expr> = places
+        .into_iter()
+        .map(|(of_left, value)| if of_left { value } else { value.shifted(left.width()) })
+        .collect();
+    super::single::put_values(on, &values, &|n| if n >= lw { n + shift } else { n });
     Ok((left, right))
 }

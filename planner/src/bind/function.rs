@@ -364,7 +364,9 @@ impl Binder<'_> {
         })?;
         let mut typed = Vec::with_capacity(args.len());
         for (arg, to) in args.into_iter().zip(&candidate.args) {
-            typed.push(self.implicit(arg, to)?);
+            // The blanks of CHAR(n) are bytes, though no characters.
+            let padded = signature.func == Func::OctetLength && matches!(arg.ty, DataType::Char(_));
+            typed.push(if padded { arg } else { self.implicit(arg, to)? });
         }
         let nullable = match KEEP_NON_NULL.contains(&signature.func) {
             true if signature.strict => typed.iter().any(|a| a.nullable),

@@ -6,14 +6,14 @@
 //! Invariant: [`Domain::spread`] appends exactly the domain's columns and leaves no reference to the query
 //! around.
 
-use arena_tr_types::{AggFunc, Func, Value};
+use arena_tr_types::{Func, Value};
 
 use crate::error::PlanError;
 use crate::logical::{AggCall, Expr, ExprKind, JoinKind, Node, Plan, RankFunc, TimeWindow};
 
 use super::build;
 use super::slot;
-use super::walk::{is_correlated, is_outer, plan_exprs, surface, surface_expr};
+use super::walk::{is_correlated, is_outer, plan_exprs, surface};
 
 /// The values that a subquery depends on.
 pub(crate) struct Domain {
@@ -126,11 +126,6 @@ impl Domain {
                 let schema = left.schema.clone();
                 let node = Node::SetOp { left: Box::new(left), right: Box::new(right), op, all };
                 Plan { node, schema, span }
-            }
-            Node::SingleRow { input } => {
-                let single = |c| single_value(input.column(c));
-                let aggs = (0..input.width()).map(single).collect();
-                self.aggregate(*input, Vec::new(), aggs)?
             }
             Node::Sort { input, .. } => self.spread(*input)?,
             Node::Limit { input, limit, offset } => {
@@ -328,20 +323,4 @@ impl Domain {
 fn either(a: Expr, b: Expr) -> Expr {
     let (ty, nullable) = (a.ty.clone(), a.nullable && b.nullable);
     Expr { kind: ExprKind::Coalesce(vec![a, b]), ty, nullable, span: None }
-}
-
-/// The value of the only row.
-pub(crate) fn single_value(mut value: Expr) -> AggCall {
-    surface_expr(&mut value);
-    let (ty, span) = (value.ty.clone(), value.span);
-    AggCall {
-        func: AggFunc::SingleValue,
-        args: vec![value],
-        distinct: false,
-        filter: None,
-        order: Vec::new(),
-        ty,
-        nullable: true,
-        span,
-    }
 }

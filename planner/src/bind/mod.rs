@@ -23,6 +23,7 @@ mod operator;
 mod query;
 mod scope;
 mod select;
+mod single;
 mod slot;
 mod stage;
 mod subquery;

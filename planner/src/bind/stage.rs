@@ -13,8 +13,9 @@ use crate::logical::{Expr, ExprKind, JoinKind, Node, Plan, SortKey, WindowCall};
 use super::Level;
 use super::build;
 use super::decorrelate::{Pulled, pull_keys, pull_up};
-use super::lateral::{Domain, single_value};
+use super::lateral::Domain;
 use super::scope::Scope;
+use super::single;
 use super::slot::{self, Slot};
 use super::subquery::{Conjunct, SemiCondition, always_one_row, one_row_at_most};
 use super::walk::{check_size, is_correlated, is_outer, map_outer, size, surface, surface_expr};
@@ -37,8 +38,8 @@ pub(crate) struct Stage {
     grouped: Option<Grouped>,
     /// Columns of window calls.
     windows: Vec<Option<usize>>,
-    /// Columns of subqueries.
-    subs: Vec<Option<usize>>,
+    /// Values of subqueries, over the plan's columns.
+    subs: Vec<Option<Expr>>,
     /// The plan before any subquery was joined. What a subquery depends on is taken from here, so that
     /// several subqueries do not copy each other.
     base: Option<Plan>,
@@ -86,7 +87,13 @@ impl Stage {
         }
         if let ExprKind::Column(n) = expr.kind {
             if slot::level(n) == 0 {
-                let column = self.column(level, n, false).map_err(|e| e.at(expr.span))?;
+                let span = expr.span;
+                if let Slot::Sub(index) = Slot::of(n) {
+                    let value = self.subquery(level, index).map_err(|e| e.at(span))?;
+                    *expr = Expr { span, ..value };
+                    return Ok(());
+                }
+                let column = self.column(level, n, false).map_err(|e| e.at(span))?;
                 expr.kind = ExprKind::Column(column);
                 expr.nullable = self.plan.schema.fields[column].nullable;
             }
@@ -126,7 +133,10 @@ impl Stage {
                 let message = "window functions are not allowed here";
                 PlanError::of(SqlState::WINDOWING_ERROR, message)
             }),
-            (Slot::Sub(i), _) => self.subquery(level, i),
+            (Slot::Sub(i), _) => {
+                let value = self.subquery(level, i)?;
+                Ok(self.columns_of(vec![value])[0])
+            }
             (Slot::Agg(_) | Slot::Grouping(_), None) => {
                 let message = "aggregate functions are not allowed here";
                 Err(PlanError::of(SqlState::GROUPING_ERROR, message))
@@ -134,23 +144,23 @@ impl Stage {
         }
     }
 
-    /// The column of a scalar subquery, joined now if it is not there yet.
-    fn subquery(&mut self, level: &Level, index: usize) -> Result<usize, PlanError> {
-        if let Some(column) = self.subs.get(index).copied().flatten() {
-            return Ok(column);
+    /// The value of a scalar subquery, which is joined now if it is not there yet.
+    fn subquery(&mut self, level: &Level, index: usize) -> Result<Expr, PlanError> {
+        if let Some(Some(value)) = self.subs.get(index) {
+            return Ok(value.clone());
         }
         let mut sub = level.subs[index].clone();
         map_outer(&mut sub, &mut |n| self.column(level, n, true))?;
         let outer = self.take();
         let base = is_correlated(&sub).then(|| self.base.get_or_insert_with(|| outer.clone()));
-        self.plan = apply_scalar(outer, sub, base.map(|b| &*b))?;
+        let (plan, value) = apply_scalar(outer, sub, base.map(|b| &*b))?;
+        self.plan = plan;
         check_size(size(&self.plan))?;
         if self.subs.len() <= index {
             self.subs.resize(index + 1, None);
         }
-        let column = self.plan.width() - 1;
-        self.subs[index] = Some(column);
-        Ok(column)
+        self.subs[index] = Some(value.clone());
+        Ok(value)
     }
 
     /// Keeps the rows that fulfil all conditions. Plain ones first: they are cheap.
@@ -360,44 +370,43 @@ fn joined_back(pulled: Pulled, width: usize) -> (Plan, Vec<Expr>) {
     (plan, preds)
 }
 
-/// Appends the value of a scalar subquery to the rows of `outer`.
+/// Joins a scalar subquery to the rows of `outer`, whose columns stay in front; and its value over the result.
 pub(crate) fn apply_scalar(
     outer: Plan,
     mut sub: Plan,
     base: Option<&Plan>,
-) -> Result<Plan, PlanError> {
+) -> Result<(Plan, Expr), PlanError> {
     let width = outer.width();
     if !is_correlated(&sub) {
         surface(&mut sub);
-        if !always_one_row(&sub) {
-            sub = build::over_same(sub, |input| Node::SingleRow { input });
-            let mut fields = sub.schema.fields.to_vec();
-            fields.iter_mut().for_each(|f| f.nullable = true);
-            sub.schema = arena_tr_types::Schema::new(fields);
-        }
-        return Ok(build::join(outer, sub, JoinKind::Inner, None));
+        let single = always_one_row(&sub);
+        let right = if single { sub } else { single::grouped(sub) };
+        let joined = build::join(outer, right, JoinKind::Inner, None);
+        let value = single::value(&joined, width, (!single).then_some(width + 1));
+        return Ok((joined, value));
     }
     if let Some(shape) = scalar_aggregate(&sub) {
-        return Ok(join_scalar_aggregate(outer, shape));
+        let joined = join_scalar_aggregate(outer, shape);
+        let value = single::value(&joined, width, None);
+        return Ok((joined, value));
     }
     let single = one_row_at_most(&sub);
     let (mut right, on) = match pull_keys(sub.clone()) {
         Some(pulled) => joined_back(pulled, width),
         None => spread(&outer, sub, base)?,
     };
+    let n_keys = right.width() - 1;
     if !single {
-        // More than one row for one value is an error, as it is without correlation.
-        let keys = (1..right.width()).map(|c| right.column(c)).collect();
-        let value = single_value(right.column(0));
-        right = build::aggregate(right, keys, vec![value]);
-        let last = right.width() - 1;
-        let mut order = vec![last];
-        order.extend(0..last);
-        right = build::keep(right, &order);
+        right = single::grouped(right);
     }
     let joined = build::join(outer, right, JoinKind::Left, build::and(on));
-    let columns: Vec<usize> = (0..=width).collect();
-    Ok(build::keep(joined, &columns))
+    let mut columns: Vec<usize> = (0..=width).collect();
+    if !single {
+        columns.push(width + n_keys + 1);
+    }
+    let joined = build::keep(joined, &columns);
+    let value = single::value(&joined, width, (!single).then_some(width + 1));
+    Ok((joined, value))
 }
 
 /// `SELECT f(aggregates) FROM ... [HAVING ...]` whose FROM part is joined by equalities.

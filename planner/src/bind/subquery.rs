@@ -345,7 +345,6 @@ pub(crate) fn always_one_row(plan: &Plan) -> bool {
         Node::Project { input, .. } | Node::Sort { input, .. } => always_one_row(input),
         Node::Limit { input, limit, offset: 0 } => *limit != Some(0) && always_one_row(input),
         Node::Values { rows } => rows.len() == 1,
-        Node::SingleRow { .. } => true,
         Node::Join { left, right, kind: JoinKind::Inner | JoinKind::Left, on: None } => {
             always_one_row(left) && always_one_row(right)
         }

@@ -33,6 +33,8 @@ impl Binder<'_> {
         let width = plan.width();
         let mut stage = super::stage::Stage::new(plan);
         let args = stage.lower_all(&level, args)?;
+        // Of jsonb_each: what the value of each key is looked up in.
+        let mut document = None;
         let (function, element) = match name.as_str() {
             "generate_series" => self.series(args).map_err(|e| e.at(place))?,
             "unnest" => self.unnest(args).map_err(|e| e.at(place))?,
@@ -44,6 +46,13 @@ impl Binder<'_> {
             }
             "jsonb_object_keys" | "json_object_keys" => {
                 self.json_parts(Func::JsonbObjectKeys, &name, args)?
+            }
+            "jsonb_each" | "json_each" | "jsonb_each_text" | "json_each_text" => {
+                let (keys, key) = self.json_parts(Func::JsonbObjectKeys, &name, args)?;
+                if let ExprKind::Call { args, .. } = &keys.kind {
+                    document = args.first().cloned();
+                }
+                (keys, key)
             }
             "regexp_split_to_table" => {
                 let array = self.call_by_name("regexp_split_to_array", args, call.span)?;
@@ -67,10 +76,7 @@ impl Binder<'_> {
         let plan = stage.plan;
         let hidden = plan.width() - width;
         let mut fields = plan.schema.fields.to_vec();
-        let label = match name.contains("_array_elements") {
-            true => "value",
-            false => alias.map_or(name.as_str(), |a| &a.name.name),
-        };
+        let label = column_label(&name, alias);
         fields.push(Field::new(label, element, true));
         if with_ordinality {
             fields.push(Field::new("ordinality", DataType::Int8, outer));
@@ -78,8 +84,16 @@ impl Binder<'_> {
         let schema = arena_tr_types::Schema::new(fields);
         let node = Node::Unnest { input: Box::new(plan), call: function, with_ordinality, outer };
         let plan = Plan { node, schema, span: place };
-        let mut columns: Vec<usize> = (0..width).collect();
-        columns.extend(width + hidden..plan.width());
+        let key = width + hidden;
+        let mut columns: Vec<usize> = (0..width).chain([key]).collect();
+        let plan = match document {
+            Some(document) => {
+                columns.push(plan.width());
+                with_value(plan, document, key, name.ends_with("_text"))
+            }
+            None => plan,
+        };
+        columns.extend(with_ordinality.then_some(key + 1));
         self.name_function_columns(build::keep(plan, &columns), scope, width, &name, alias)
     }
 
@@ -202,4 +216,26 @@ impl Binder<'_> {
              explicit type casts.",
         )
     }
+}
+
+/// What the column of a table function is called.
+fn column_label<'n>(name: &'n str, alias: Option<&'n TableAlias>) -> &'n str {
+    if name.contains("_each") {
+        "key"
+    } else if name.contains("_array_elements") {
+        "value"
+    } else {
+        alias.map_or(name, |a| &a.name.name)
+    }
+}
+
+/// Appends what a document has under the key in a column.
+fn with_value(plan: Plan, document: Expr, key: usize, text: bool) -> Plan {
+    let (func, ty) = match text {
+        true => (Func::JsonGetText, DataType::Text),
+        false => (Func::JsonGet, DataType::Jsonb),
+    };
+    let kind = ExprKind::Call { func, args: vec![document, plan.column(key)] };
+    let value = Expr { kind, ty, nullable: true, span: plan.span };
+    build::append(plan, vec![value], "value")
 }

@@ -20,6 +20,23 @@ pub(crate) fn data_type(name: &TypeName) -> Result<DataType, PlanError> {
     })
 }
 
+/// What a cast to a type name makes, and to how many digits of a second it rounds.
+pub(crate) fn cast_target(name: &TypeName) -> Result<(DataType, Option<i32>), PlanError> {
+    let ([digits @ 0..=5], 0) = (name.args.as_slice(), name.array_dims) else {
+        return Ok((data_type(name)?, None));
+    };
+    let plain = data_type(&TypeName { args: Vec::new(), ..name.clone() });
+    match plain {
+        Ok(ty) if is_time(&ty) => Ok((ty, Some(*digits as i32))),
+        _ => Ok((data_type(name)?, None)),
+    }
+}
+
+/// Whether the type has fractions of a second.
+fn is_time(ty: &DataType) -> bool {
+    matches!(ty, DataType::Time | DataType::Timestamp | DataType::TimestampTz | DataType::Interval)
+}
+
 fn scalar(name: &TypeName) -> Result<DataType, PlanError> {
     let plain = |ty: DataType| match name.args.first() {
         None => Ok(ty),
@@ -124,13 +141,13 @@ fn length(name: &TypeName) -> Result<Option<u32>, PlanError> {
     }
 }
 
-/// Times have microseconds; fewer digits would have to round every value that is stored.
+/// Times have microseconds; fewer digits would have to round every value that is stored. As in PostgreSQL more than
+/// six digits are six.
 fn with_precision(name: &TypeName, ty: DataType) -> Result<DataType, PlanError> {
     match name.args.first() {
-        None | Some(6) => Ok(ty),
-        Some(n @ 0..=5) => Err(PlanError::not_built(format!("type {}({n})", name.name))),
-        Some(n) => Err(PlanError::not_built(format!("type {}({n})", name.name))
-            .with_hint("Times are kept in microseconds: at most 6 digits.")),
+        None | Some(6..) => Ok(ty),
+        Some(n) => Err(PlanError::not_built(format!("a column of type {}({n})", name.name))
+            .with_hint("A cast to the type rounds; a column keeps microseconds.")),
     }
 }
 

@@ -140,7 +140,7 @@ fn contents(plan: &PhysicalPlan) -> Vec<Growth> {
                     Growth::Tables(format!("the rows of {}", input.name))
                 }
             }
-            Op::Values { .. } | Op::SingleRow => Growth::Constant,
+            Op::Values { .. } => Growth::Constant,
             Op::Aggregate(a) => {
                 let n = a.keys.len();
                 keyed(&greatest, &names(), &(0..n).collect::<Vec<_>>())
@@ -247,7 +247,6 @@ impl Sizer<'_> {
                 let column = self.column(0, *column);
                 one(Growth::Time(format!("the rows with {column} after the watermark")))
             }
-            Op::SingleRow => one(Growth::Constant),
             _ => Vec::new(),
         }
     }

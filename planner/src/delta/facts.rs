@@ -100,9 +100,6 @@ pub fn facts(op: &Op, context: &Context<'_>, width: usize) -> Facts {
             Facts { unique: facts.unique.or(rows), ..facts }
         }
         Op::Union => union(context, width),
-        Op::SingleRow => {
-            Facts { never_null: vec![false; width], unique: Some(Vec::new()), windows: Vec::new() }
-        }
         Op::Unnest { .. } => Facts { unique: None, ..padded(same(0), width) },
     }
 }

@@ -72,7 +72,7 @@ fn within(context: &Context<'_>, columns: &[usize]) -> Option<Forget> {
 pub fn frontier(op: &Op, context: &Context<'_>) -> Frontier {
     let input = context.inputs.first().map_or(&[][..], |n| &n.frontier.bounded);
     let bounded = match op {
-        Op::Input { .. } | Op::Values { .. } | Op::SingleRow => Vec::new(),
+        Op::Input { .. } | Op::Values { .. } => Vec::new(),
         Op::Filter { predicate } => filter(predicate, context),
         Op::Project { exprs } => {
             let lag =

@@ -42,6 +42,5 @@ pub fn append_only(op: &Op, context: &Context<'_>) -> bool {
             context.ad_hoc || (*op == SetOp::Intersect && context.all_append_only())
         }
         Op::TopN(_) | Op::Over { .. } => first_step,
-        Op::SingleRow => context.ad_hoc,
     }
 }

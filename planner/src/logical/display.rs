@@ -80,7 +80,6 @@ fn write_node(plan: &Plan, catalog: &Catalog, out: &mut String) -> fmt::Result {
             out.write_str(if *all { " all" } else { "" })
         }
         Node::Distinct { .. } => out.write_str("Distinct"),
-        Node::SingleRow { .. } => out.write_str("SingleRow"),
         Node::Sort { input, keys } => {
             write!(out, "Sort {}", Names::of(&[&input.schema]).keys(keys))
         }

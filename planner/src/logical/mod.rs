@@ -67,8 +67,6 @@ pub enum Node {
     },
     /// Window functions over partitions: appends one column per call.
     Over { input: Box<Plan>, partition: Vec<usize>, order: Vec<SortKey>, calls: Vec<WindowCall> },
-    /// Exactly one row: the input's only row, NULLs when it is empty, an error (21000) when it has more.
-    SingleRow { input: Box<Plan> },
     /// Expands arrays: appends the element (and the ordinality) of each; for generate_series the series.
     Unnest { input: Box<Plan>, call: Expr, with_ordinality: bool, outer: bool },
     /// Orders the result. Only at the top of an ad-hoc query (elsewhere it has no meaning and is dropped).

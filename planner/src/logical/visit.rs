@@ -329,7 +329,6 @@ impl Plan {
             | Node::Distinct { input }
             | Node::TopN { input, .. }
             | Node::Over { input, .. }
-            | Node::SingleRow { input }
             | Node::Unnest { input, .. }
             | Node::Sort { input, .. }
             | Node::Limit { input, .. } => vec![input],
@@ -349,7 +348,6 @@ impl Plan {
             | Node::Distinct { input }
             | Node::TopN { input, .. }
             | Node::Over { input, .. }
-            | Node::SingleRow { input }
             | Node::Unnest { input, .. }
             | Node::Sort { input, .. }
             | Node::Limit { input, .. } => vec![input],
@@ -444,8 +442,7 @@ fn same_node(a: &Node, b: &Node) -> bool {
             Node::TimeWindow { input: ia, time: ta, window: wa },
             Node::TimeWindow { input: ib, time: tb, window: wb },
         ) => ta == tb && wa == wb && ia.same_as(ib),
-        (Node::Distinct { input: a }, Node::Distinct { input: b })
-        | (Node::SingleRow { input: a }, Node::SingleRow { input: b }) => a.same_as(b),
+        (Node::Distinct { input: a }, Node::Distinct { input: b }) => a.same_as(b),
         (Node::Union { inputs: a }, Node::Union { inputs: b }) => {
             a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.same_as(y))
         }

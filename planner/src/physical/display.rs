@@ -156,7 +156,6 @@ fn describe(plan: &PhysicalPlan, node: &Node, inputs: &[&Node]) -> String {
             let by = names.columns(partition);
             format!("Over by [{by}] order {} {}", names.keys(order), calls.join(", "))
         }
-        Op::SingleRow => "SingleRow".into(),
         Op::Unnest { call, with_ordinality, outer } => {
             let ordinality = if *with_ordinality { " with ordinality" } else { "" };
             let outer = if *outer { " outer" } else { "" };
@@ -253,7 +252,6 @@ fn state(plan: &PhysicalPlan, node: &Node) -> Option<String> {
         }
         Op::Over { forget, .. } => format!("rows{}", until(forget, &of_input)),
         Op::SetOp { .. } => "row counts".into(),
-        Op::SingleRow => "the row".into(),
         Op::HoldUntilClose { column } => format!("rows until {} closes", of_input(*column)),
         _ => return None,
     })

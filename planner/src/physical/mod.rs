@@ -138,8 +138,6 @@ pub enum Op {
         by_arrival: bool,
         forget: Option<Forget>,
     },
-    /// Exactly one row.
-    SingleRow,
     /// Expands arrays and series.
     Unnest { call: Expr, with_ordinality: bool, outer: bool },
     /// Holds each row back until the watermark reaches its window end in `column`, then emits it once.

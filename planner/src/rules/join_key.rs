@@ -46,7 +46,12 @@ pub enum Uses {
 }
 
 /// Which side's columns `expr` uses, the left ones being those below `n_left`.
+///
+/// What raises an error about a subquery counts as using both: only a row of the joined sides may raise it.
 pub fn uses(expr: &Expr, n_left: usize) -> Uses {
+    if raises(expr) {
+        return Uses::Both;
+    }
     let (mut left, mut right) = (false, false);
     expr.each_column(&mut |c| if c < n_left { left = true } else { right = true });
     match (left, right) {
@@ -55,6 +60,13 @@ pub fn uses(expr: &Expr, n_left: usize) -> Uses {
         (false, true) => Uses::Right,
         (true, true) => Uses::Both,
     }
+}
+
+/// Whether the value may be an error that only a joined row deserves.
+fn raises(expr: &Expr) -> bool {
+    let mut found = matches!(expr.kind, ExprKind::Call { func: Func::SeveralRows, .. });
+    expr.each_child(&mut |child| found = found || raises(child));
+    found
 }
 
 /// Splits a condition over left columns (those below `n_left`), then right ones.

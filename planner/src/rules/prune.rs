@@ -122,7 +122,7 @@ fn prune(mut plan: Plan, need: &[bool]) -> (Plan, Places) {
             (plan, places)
         }
         // Rows are compared whole, or counted.
-        Node::Distinct { .. } | Node::SetOp { .. } | Node::SingleRow { .. } => {
+        Node::Distinct { .. } | Node::SetOp { .. } => {
             for child in plan.children_mut() {
                 let owned = std::mem::replace(child, Plan::placeholder());
                 *child = prune_columns(owned);

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use arena_tr_planner::logical::{AggCall, Expr};
-use arena_tr_types::{AggFunc, DataType, Decimal, SqlError, SqlState, Value};
+use arena_tr_types::{AggFunc, DataType, Decimal, SqlError, Value};
 
 use super::{Row, beyond, compare_values, eval, same, same_value};
 
@@ -101,10 +101,7 @@ pub(super) fn of_values(
         AggFunc::ArrayAgg if !all.is_empty() => return Ok(Value::List(all.into())),
         AggFunc::FirstValue => return Ok(all.first().cloned().unwrap_or(Value::Null)),
         AggFunc::LastValue => return Ok(all.last().cloned().unwrap_or(Value::Null)),
-        AggFunc::SingleValue if all.len() > 1 => {
-            let message = "more than one row returned by a subquery used as an expression";
-            return Err(SqlError::new(SqlState::CARDINALITY_VIOLATION, message));
-        }
+        AggFunc::SingleValue if all.len() > 1 => return Ok(Value::Null),
         AggFunc::SingleValue => return Ok(all.first().cloned().unwrap_or(Value::Null)),
         _ if values.is_empty() => return Ok(Value::Null),
         _ => {}

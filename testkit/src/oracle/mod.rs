@@ -11,7 +11,7 @@ mod window;
 use std::cmp::Ordering;
 
 use arena_tr_planner::logical::{JoinKind, Node, Plan, RankFunc, SetOp, SortKey, TimeWindow};
-use arena_tr_types::{RelationId, SqlError, SqlState, Value};
+use arena_tr_types::{RelationId, SqlError, Value};
 
 pub use expr::eval;
 
@@ -76,7 +76,6 @@ pub fn rows(plan: &Plan, contents: Contents<'_>) -> Result<Vec<Row>, SqlError> {
         Node::Over { input, partition, order, calls } => {
             window::over(&rows(input, contents)?, partition, order, calls)
         }
-        Node::SingleRow { input } => single_row(rows(input, contents)?, plan.schema.len()),
         Node::Sort { input, keys } => {
             let mut out = rows(input, contents)?;
             out.sort_by(|a, b| compare_by(a, b, keys));
@@ -96,17 +95,6 @@ pub fn rows(plan: &Plan, contents: Contents<'_>) -> Result<Vec<Row>, SqlError> {
 /// The error for what the oracle does not evaluate.
 pub(crate) fn beyond(what: &str) -> SqlError {
     SqlError::unsupported(format!("{what} in the oracle"))
-}
-
-fn single_row(mut input: Vec<Row>, width: usize) -> Result<Vec<Row>, SqlError> {
-    match input.len() {
-        0 => Ok(vec![vec![Value::Null; width]]),
-        1 => Ok(vec![input.remove(0)]),
-        _ => Err(SqlError::new(
-            SqlState::CARDINALITY_VIOLATION,
-            "more than one row returned by a subquery used as an expression",
-        )),
-    }
 }
 
 fn join(

@@ -123,6 +123,10 @@ funcs! {
     Sha384 "sha384";
     Sha512 "sha512";
     Encode "encode";
+    /// Bytes in a named encoding as text.
+    ConvertFrom "convert_from";
+    /// Text as bytes in a named encoding.
+    ConvertTo "convert_to";
     Decode "decode";
     GetByte "get_byte";
     SetByte "set_byte";
@@ -286,6 +290,10 @@ funcs! {
     /// (row).field: the position of the field, from 0, is a constant second argument.
     RowField "row_field";
     // Other.
+    /// A time rounded to so many digits of a second.
+    RoundTime "round_time";
+    /// FALSE, or the error that a subquery has more than one row.
+    SeveralRows "several_rows";
     NullIf "nullif";
     NumNulls "num_nulls";
     NumNonNulls "num_nonnulls";

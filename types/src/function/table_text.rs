@@ -68,6 +68,8 @@ pub(super) static FUNCTIONS: &[Signature] = &[
     sig(Sha256, "sha256", &[Bytea], Bytea),
     sig(Sha384, "sha384", &[Bytea], Bytea),
     sig(Sha512, "sha512", &[Bytea], Bytea),
+    sig(ConvertFrom, "convert_from", &[Bytea, Text], Text).fails(),
+    sig(ConvertTo, "convert_to", &[Text, Text], Bytea).fails(),
     sig(Encode, "encode", &[Bytea, Text], Text).fails(),
     sig(Decode, "decode", &[Text, Text], Bytea).fails(),
     sig(GetByte, "get_byte", &[Bytea, Int4], Int4).fails(),

@@ -14,6 +14,7 @@ pub mod format;
 pub mod interval;
 mod interval_parse;
 pub mod parse;
+mod round;
 pub mod shift;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use format::{push_date, push_interval, push_time, push_timestamp, push_times
 pub use interval::Interval;
 pub use interval_parse::{IntervalFields, IntervalUnit};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
+pub use round::{round_interval, round_micros, round_timestamp};
 pub use shift::{
     age, date_plus_days, date_to_timestamp, time_plus_interval, timestamp_diff,
     timestamp_minus_interval, timestamp_plus_interval, timestamp_to_date, timestamp_to_time,

@@ -100,7 +100,6 @@ impl StateKind {
             Self::SetOp => "setop",
             Self::Top => "top",
             Self::Over => "over",
-            Self::Single => "single",
             Self::Hold => "hold",
         }
     }

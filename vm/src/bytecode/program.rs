@@ -147,8 +147,6 @@ pub enum StateSpec {
     Top(physical::TopN),
     /// Window functions.
     Over(OverSpec),
-    /// Exactly one row.
-    Single,
     /// Rows held until their window closes.
     Hold { column: usize },
 }
@@ -217,7 +215,6 @@ impl StateSpec {
             Self::SetOp { .. } => StateKind::SetOp,
             Self::Top(_) => StateKind::Top,
             Self::Over(_) => StateKind::Over,
-            Self::Single => StateKind::Single,
             Self::Hold { .. } => StateKind::Hold,
         }
     }

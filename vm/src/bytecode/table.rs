@@ -186,8 +186,6 @@ pub enum StateKind {
     Top,
     /// Window functions.
     Over,
-    /// Exactly one row.
-    Single,
     /// Rows held until their window closes.
     Hold,
 }
@@ -512,9 +510,6 @@ macro_rules! for_each_op {
             /// Places rows in their partition for window functions.
             "over.update" { OverUpdate None } [state(StateKind::Over), COLUMNS, UNDER] Write No
                 "sorted as asked" "error 53200";
-            /// Keeps rows of which there may be only one.
-            "single.update" { SingleUpdate None } [state(StateKind::Single), COLUMNS, UNDER] Write No
-                "kept" "error 21000 later";
             /// Holds rows back until their window closes.
             "hold.update" { HoldUpdate None } [state(StateKind::Hold), COLUMNS, UNDER] Write No
                 "never released" "error 53200";

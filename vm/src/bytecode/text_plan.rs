@@ -215,7 +215,6 @@ pub(super) fn print_spec(spec: &StateSpec, out: &mut String) {
         StateSpec::Join(spec) => spec.print(out),
         StateSpec::Top(spec) => spec.print(out),
         StateSpec::Over(spec) => spec.print(out),
-        StateSpec::Single => out.push_str("{}"),
         StateSpec::SessionAssign { time, gap, partition, forget } => print_struct(
             out,
             &[
@@ -244,11 +243,7 @@ pub(super) fn parse_spec(p: &mut Parser<'_>, kind: StateKind) -> Result<StateSpe
         StateKind::Join => StateSpec::Join(Text::parse(p)?),
         StateKind::Top => StateSpec::Top(Text::parse(p)?),
         StateKind::Over => StateSpec::Over(Text::parse(p)?),
-        StateKind::Single
-        | StateKind::SessionAssign
-        | StateKind::Distinct
-        | StateKind::SetOp
-        | StateKind::Hold => {
+        StateKind::SessionAssign | StateKind::Distinct | StateKind::SetOp | StateKind::Hold => {
             p.expect(&Token::OpenStruct)?;
             let spec = match kind {
                 StateKind::SessionAssign => StateSpec::SessionAssign {
@@ -259,8 +254,7 @@ pub(super) fn parse_spec(p: &mut Parser<'_>, kind: StateKind) -> Result<StateSpe
                 },
                 StateKind::Distinct => StateSpec::Distinct { forget: p.field("forget")? },
                 StateKind::SetOp => StateSpec::SetOp { op: p.field("op")?, all: p.field("all")? },
-                StateKind::Hold => StateSpec::Hold { column: p.field("column")? },
-                _ => StateSpec::Single,
+                _ => StateSpec::Hold { column: p.field("column")? },
             };
             p.expect(&Token::CloseStruct)?;
             spec
@@ -279,6 +273,5 @@ pub(super) const STATE_KINDS: &[(&str, StateKind)] = &[
     ("setop", StateKind::SetOp),
     ("top", StateKind::Top),
     ("over", StateKind::Over),
-    ("single", StateKind::Single),
     ("hold", StateKind::Hold),
 ];

@@ -92,7 +92,6 @@ pub(super) fn check_state(state: &State) -> Check {
             output_is(out, n + usize::from(spec.number))
         }
         StateSpec::Over(spec) => check_over(spec, n, out),
-        StateSpec::Single => output_is(out, n),
         StateSpec::Hold { column } => {
             all_below([*column], n, "window end")?;
             output_is(out, n)

@@ -43,13 +43,6 @@ impl Generator<'_> {
                 let spec = StateSpec::Top(spec.clone());
                 self.one_input(node, spec, Opcode::TopUpdate, Driver::Changed, consume)
             }
-            Op::SingleRow => self.one_input(
-                node,
-                StateSpec::Single,
-                Opcode::SingleUpdate,
-                Driver::Changed,
-                consume,
-            ),
             Op::HoldUntilClose { column } => {
                 let spec = StateSpec::Hold { column: *column };
                 self.one_input(node, spec, Opcode::HoldUpdate, Driver::Close, consume)

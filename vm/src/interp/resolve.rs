@@ -172,7 +172,6 @@ fn run_of(info: &OpInfo, kernel: Option<&Kernel>, filter: Option<&Filter>) -> Op
         | Opcode::DistinctUpdate
         | Opcode::TopUpdate
         | Opcode::OverUpdate
-        | Opcode::SingleUpdate
         | Opcode::HoldUpdate => state::apply_left,
         _ if info.operands.iter().any(|o| matches!(o.kind, Kind::Agg(_))) => state::agg_update,
         _ if filter.is_some() => select::filter,

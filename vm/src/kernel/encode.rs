@@ -29,6 +29,18 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
             }
             Ok(())
         }),
+        Func::ConvertFrom => text(|r, out| {
+            match charset_of(r.str(1), "source")? {
+                Charset::Utf8 => out.push(checked_utf8(r.bytes(0))?),
+                Charset::Latin1 => {
+                    r.bytes(0)
+                        .iter()
+                        .for_each(|b| out.push(char::from(*b).encode_utf8(&mut [0; 4])));
+                }
+            }
+            Ok(())
+        }),
+        Func::ConvertTo => convert_to(),
         Func::Decode => text(|r, out| {
             let bytes = match format_of(r.str(1))? {
                 Format::Hex => from_hex(r.str(0))?,
@@ -95,6 +107,63 @@ fn format_of(name: &str) -> Result<Format, SqlError> {
 
 fn invalid(message: impl Into<String>) -> SqlError {
     SqlError::new(SqlState::INVALID_PARAMETER, message)
+}
+
+/// Text as bytes in a named encoding.
+fn convert_to() -> Kernel {
+    text(|r, out| {
+        match charset_of(r.str(1), "destination")? {
+            Charset::Utf8 => out.push_bytes(r.bytes(0)),
+            Charset::Latin1 => {
+                for c in r.str(0).chars() {
+                    out.push_bytes(&[latin1(c)?]);
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A way to write characters as bytes.
+enum Charset {
+    Utf8,
+    Latin1,
+}
+
+/// The encoding of a name, which is compared by its letters and digits; `side` is for the message.
+fn charset_of(name: &str, side: &str) -> Result<Charset, SqlError> {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    match letters.to_ascii_lowercase().as_str() {
+        "utf8" | "unicode" => Ok(Charset::Utf8),
+        "latin1" | "iso88591" => Ok(Charset::Latin1),
+        _ => Err(SqlError::new(
+            SqlState::INVALID_PARAMETER,
+            format!("invalid {side} encoding name \"{name}\""),
+        )),
+    }
+}
+
+/// The bytes as text, if they are UTF-8 without zero bytes.
+fn checked_utf8(bytes: &[u8]) -> Result<&str, SqlError> {
+    let wrong = |at: usize| {
+        let message = format!(
+            "invalid byte sequence for encoding \"UTF8\": 0x{:02x}",
+            bytes.get(at).copied().unwrap_or_default()
+        );
+        SqlError::new(SqlState("22021"), message)
+    };
+    let text = std::str::from_utf8(bytes).map_err(|e| wrong(e.valid_up_to()))?;
+    match text.find('\0') {
+        Some(at) => Err(wrong(at)),
+        None => Ok(text),
+    }
+}
+
+fn latin1(c: char) -> Result<u8, SqlError> {
+    u8::try_from(u32::from(c)).map_err(|_| {
+        let message = format!("character \"{c}\" has no equivalent in encoding \"LATIN1\"");
+        SqlError::new(SqlState("22P05"), message)
+    })
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -1,9 +1,9 @@
-//! GREATEST, LEAST, NULLIF, counting NULLs, and constants of the session.
+//! GREATEST, LEAST, NULLIF, counting NULLs, the check of scalar subqueries, and constants of the session.
 //!
 //! Invariant: GREATEST and LEAST skip NULLs; they are NULL only if all arguments are.
 
 use arena_tr_storage::Column;
-use arena_tr_types::{DataType, Func, PhysicalType};
+use arena_tr_types::{DataType, Func, PhysicalType, SqlError, SqlState};
 
 use super::call::{Arg, Call};
 use super::logic::null_where;
@@ -42,8 +42,22 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
         Func::CurrentDatabase => constant(DATABASE.into()),
         Func::CurrentSchema => constant(SCHEMA.into()),
         Func::CurrentUser => constant(DATABASE.into()),
+        Func::SeveralRows => several_rows(),
         Func::Pi => super::row::fixed(|_| Ok(std::f64::consts::PI)),
         _ => return None,
+    })
+}
+
+/// FALSE, or the error of a scalar subquery that has more than one row.
+fn several_rows() -> Kernel {
+    super::row::fixed(|r| {
+        if r.bool(0) {
+            return Err(SqlError::new(
+                SqlState::CARDINALITY_VIOLATION,
+                "more than one row returned by a subquery used as an expression",
+            ));
+        }
+        Ok(false)
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
         (Func::DateTrunc, [_, Interval]) => fixed(|r| {
             time::trunc_interval(DateField::parse_for(r.str(0), &Interval)?, r.interval(1))
         }),
+        (Func::RoundTime, [ty, _]) => round_time(ty),
         (Func::Extract, [_, ty]) => extract(ty)?,
         (Func::DatePart, [_, ty]) => date_part(ty)?,
         (Func::DateBin, [..]) => fixed(|r| time::date_bin(r.interval(0), r.i64(1), r.i64(2))),
@@ -90,6 +91,15 @@ fn constant_text<'a>(call: &Call<'a>, k: usize) -> Option<&'a str> {
     match call.args[k] {
         Arg::Const(column) if !column.is_null(0) => Some(call.text(k, 0)),
         _ => None,
+    }
+}
+
+/// A cast to a type with a precision.
+fn round_time(ty: &DataType) -> Kernel {
+    match ty {
+        DataType::Interval => fixed(|r| time::round_interval(r.interval(0), r.i32(1))),
+        DataType::Time => fixed(|r| time::round_micros(r.i64(0), r.i32(1))),
+        _ => fixed(|r| time::round_timestamp(r.i64(0), r.i32(1))),
     }
 }
 

@@ -9,7 +9,7 @@ use arena_tr_types::{SqlError, Timestamp};
 use crate::bytecode::{JoinSpec, State, StateSpec};
 use crate::state_op::{
     self, Distinct, Group, Hold, Join, JoinStep, Over, PaneGroup, SessionAssign, SessionGroup,
-    SetOp, Side, SingleRow, StateContext, TopN,
+    SetOp, Side, StateContext, TopN,
 };
 
 /// A state operator.
@@ -20,7 +20,6 @@ pub(crate) enum StateOp {
     SessionAssign(Box<SessionAssign>),
     Distinct(Box<Distinct>),
     Top(Box<TopN>),
-    Single(Box<SingleRow>),
     Hold(Box<Hold>),
     SetOp(Box<SetOp>),
     Over(Box<Over>),
@@ -80,7 +79,6 @@ macro_rules! each {
             StateOp::SessionAssign($op) => $body,
             StateOp::Distinct($op) => $body,
             StateOp::Top($op) => $body,
-            StateOp::Single($op) => $body,
             StateOp::Hold($op) => $body,
             StateOp::SetOp($op) => $body,
             StateOp::Over($op) => $body,
@@ -113,7 +111,6 @@ impl StateOp {
                 Self::Distinct(Box::new(Distinct::new(cx, input, *forget)))
             }
             StateSpec::Top(spec) => Self::Top(Box::new(TopN::new(cx, input, spec))),
-            StateSpec::Single => Self::Single(Box::new(SingleRow::new(cx, input))),
             StateSpec::Hold { column } => Self::Hold(Box::new(Hold::new(cx, input, *column))),
             StateSpec::SetOp { op, all } => Self::SetOp(Box::new(SetOp::new(cx, input, *op, *all))),
             StateSpec::Join(spec) => {
@@ -135,7 +132,6 @@ impl StateOp {
             Self::SessionAssign(op) => op.apply(batch),
             Self::Distinct(op) => op.apply(batch),
             Self::Top(op) => op.apply(batch),
-            Self::Single(op) => op.apply(batch),
             Self::Hold(op) => op.apply(batch),
             Self::Over(op) => op.apply(batch),
             Self::SetOp(op) => op.apply(if right { Side::Right } else { Side::Left }, batch),
@@ -192,8 +188,7 @@ impl StateOp {
             Self::Top(op) => op.forget(watermark),
             Self::Join(op) => op.join.forget(watermark),
             Self::Over(op) => op.forget(watermark),
-            Self::Pane(_) | Self::Session(_) | Self::Single(_) | Self::Hold(_) | Self::SetOp(_) => {
-            }
+            Self::Pane(_) | Self::Session(_) | Self::Hold(_) | Self::SetOp(_) => {}
         }
     }
 

@@ -15,7 +15,6 @@
 //! | [`SetOp`] | `new(cx, input, op, all)` | `apply(side, &batch)` | `poll()` | - |
 //! | [`TopN`] | `new(cx, input, &spec)` | `apply(&batch)` | `poll()` | `forget(watermark)` |
 //! | [`Over`] | `new(cx, input, &OverSpec)` | `apply(&batch)` | `poll()` | `forget(watermark)` |
-//! | [`SingleRow`] | `new(cx, input)` | `apply(&batch)` | `poll()` | - |
 //! | [`Hold`] (`HoldUntilClose`) | `new(cx, input, column)` | `apply(&batch)` | - | `advance(watermark)`, then `poll()` |
 //! | [`Once`] (`Values`) | `new(batches)` | - | `poll()` | - |
 //!
@@ -23,7 +22,7 @@
 //! selection and weights are honoured. `poll` returns `Ok(Some(batch))` with at most
 //! [`BATCH_ROWS`](arena_tr_types::limits::BATCH_ROWS) rows, without selection, and weights only where a weight is not 1;
 //! `Ok(None)` ends the epoch for the operator. It must be called until then in every epoch, also when
-//! there was no input: a global group and SingleRow have a row from the first epoch on.
+//! there was no input: a global group has a row from the first epoch on.
 //!
 //! Joins: deltas of the left side first, then those of the right side (`Join` then pairs `dL` with the old
 //! right side and `dR` with the new left side). Residual conditions are evaluated by the caller, see [`JoinStep`].
@@ -47,7 +46,6 @@ pub mod over;
 pub mod pane;
 pub mod session;
 pub mod setop;
-pub mod single_row;
 pub(crate) mod sorted;
 pub mod topn;
 
@@ -62,7 +60,6 @@ pub use over::Over;
 pub use pane::PaneGroup;
 pub use session::{SessionAssign, SessionGroup};
 pub use setop::SetOp;
-pub use single_row::SingleRow;
 pub use topn::TopN;
 
 /// An input of an operator that has two.

@@ -192,13 +192,14 @@ impl Sides<'_> {
         let left = if filters_left {
             left
         } else {
-            self.condition.residual.extend(left);
+            self.condition.residual.splice(0..0, left);
             Vec::new()
         };
         let right = if filters_right {
             right
         } else {
-            self.condition.residual.extend(right.into_iter().map(|e| e.shifted(n_left)));
+            let right = right.into_iter().map(|e| e.shifted(n_left));
+            self.condition.residual.splice(0..0, right);
             Vec::new()
         };
         (left, right)

@@ -208,7 +208,6 @@ impl<'a> Lowering<'a> {
             logical::Node::SetOp { .. } => self.set_op(plan),
             logical::Node::TopN { .. } => self.top_n(plan, need),
             logical::Node::Over { .. } => self.over(plan, need),
-            logical::Node::SingleRow { .. } => self.single_row(plan, need),
             logical::Node::Unnest { .. } => self.unnest(plan, need),
             logical::Node::Sort { .. } => self.nested_sort(plan, need),
             logical::Node::Limit { .. } => self.nested_limit(plan, need),

@@ -333,18 +333,6 @@ impl Lowering<'_> {
         Ok(Flow { node, exprs })
     }
 
-    pub(super) fn single_row(&mut self, plan: &Plan, need: &[bool]) -> Result<Flow, PlanError> {
-        let logical::Node::SingleRow { input } = &plan.node else {
-            return Err(internal("not a single row"));
-        };
-        let below = self.exact_columns(input, need)?;
-        let fields = self.node(below).schema.fields.iter();
-        let nullable = |f: &Field| Field { nullable: true, ..f.clone() };
-        let schema = Schema::new(fields.map(nullable).collect::<Vec<_>>());
-        let node = self.push(Op::SingleRow, vec![below], schema);
-        Ok(self.spread(node, need))
-    }
-
     pub(super) fn unnest(&mut self, plan: &Plan, need: &[bool]) -> Result<Flow, PlanError> {
         let logical::Node::Unnest { input, call, with_ordinality, outer } = &plan.node else {
             return Err(internal("not an unnest"));

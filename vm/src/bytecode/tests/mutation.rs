@@ -42,7 +42,7 @@ fn operands(line: &str) -> Vec<std::ops::Range<usize>> {
 
 /// Whether a line is an instruction, and its mnemonic's place.
 fn mnemonic(line: &str) -> Option<std::ops::Range<usize>> {
-    let number = line.trim_start().split_whitespace().next()?;
+    let number = line.split_whitespace().next()?;
     number.parse::<usize>().ok().filter(|_| line.starts_with(' '))?;
     let after = line.find(number)? + number.len();
     let start = after + line[after..].find(|c: char| c != ' ')?;
@@ -112,7 +112,7 @@ fn renumber(lines: &[String]) -> String {
 }
 
 fn value(ty: &DataType, n: usize) -> Value {
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         return Value::Null;
     }
     let n = (n % 7) as i64;

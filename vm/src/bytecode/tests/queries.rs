@@ -161,7 +161,6 @@ fn the_queries_meet_every_state() {
         StateKind::SetOp,
         StateKind::Top,
         StateKind::Over,
-        StateKind::Single,
     ] {
         assert!(met(kind), "no program has a {kind:?}");
     }

@@ -221,6 +221,17 @@ impl Collection {
         if last { all.last().map(|e| e.0) } else { all.first().map(|e| e.0) }
     }
 
+    /// The element, if there is one and it is there once.
+    pub(crate) fn only(&self, root: u64) -> Option<Addr> {
+        if self.n_negative > 0 {
+            let all = self.elements(root);
+            return if let [(addr, 1)] = all[..] { Some(addr) } else { None };
+        }
+        let first = self.sets.first(root)?;
+        let once = row::weight(self.rows.word(first)) == 1;
+        (once && self.sets.last(root) == Some(first)).then_some(first)
+    }
+
     /// All elements that are there, in order, with their weights.
     pub(crate) fn elements(&self, root: u64) -> Vec<(Addr, i64)> {
         let mut all = Vec::new();

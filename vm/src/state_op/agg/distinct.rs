@@ -192,15 +192,20 @@ impl DistinctSet {
         for filter in 0..self.spec.filters.len() {
             let column = self.spec.filters[filter].and_then(|f| columns[f].as_bool());
             for k in 0..entries.len() {
-                let row = entries.rows[k];
-                if column.is_none_or(|c| c.get(usize::from(row)) == Some(1)) {
-                    let row = if self.kept.is_some() { k as u16 } else { row };
+                let row = usize::from(entries.rows[k]);
+                if column.is_none_or(|c| c.get(row) == Some(1)) {
+                    let row = self.place(k, entries);
                     self.count(k, filter, row, entries.refs[k], entries.weight(k));
                 }
             }
         }
         self.count_all(entries, groups);
         Ok(())
+    }
+
+    /// Where the value of entry `k` stands: in the values as they were first written, or in the batch.
+    fn place(&self, k: usize, entries: &Entries<'_>) -> u16 {
+        if self.kept.is_some() { k as u16 } else { entries.rows[k] }
     }
 
     /// Sets the bits of the FILTERs of word `word` that hold for the entries.
@@ -222,8 +227,7 @@ impl DistinctSet {
             }
         }
         for (k, &bits) in holds.iter().enumerate() {
-            // As in `update`: where a spelling is kept, changes point into `kept`.
-            let row = if self.kept.is_some() { k as u16 } else { entries.rows[k] };
+            let row = self.place(k, entries);
             self.set_bits(k, word, bits, row, entries.refs[k]);
         }
         self.holds = holds;
@@ -301,8 +305,7 @@ impl DistinctSet {
             for word in 0..self.spec.words() {
                 for (k, &pair) in pairs.iter().enumerate() {
                     let bits = from.table.heap().word(pair.offset(at + word));
-                    // As in `update`: where a spelling is kept, changes point into `kept`.
-                    let row = if self.kept.is_some() { k as u16 } else { entries.rows[k] };
+                    let row = self.place(k, entries);
                     self.set_bits(k, word, bits, row, entries.refs[k]);
                 }
             }

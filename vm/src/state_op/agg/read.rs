@@ -47,7 +47,7 @@ impl Groups {
             Kind::Interval { avg } => intervals(slot, avg, rows, errors),
             Kind::Bool { and } => bools(slot, and, rows),
             Kind::Extreme { .. } | Kind::Arrival { .. } | Kind::Collected(_) => {
-                self.held(slot, rows, errors)
+                self.held(slot, rows)
             }
             _ => {
                 let numbers = (0..rows.n_rows()).map(|k| number(slot, rows.row(k), heap));
@@ -57,14 +57,7 @@ impl Groups {
     }
 
     /// Values that lie in cells of the row.
-    fn held(&self, slot: &Slot, rows: &impl RowSource, errors: &mut GroupErrors) -> Column {
-        if slot.kind == Kind::Collected(Pick::Single) {
-            for k in 0..rows.n_rows() {
-                if Self::count(slot, rows.row(k)) > 1 {
-                    errors.push((k, more_than_one_row()));
-                }
-            }
-        }
+    fn held(&self, slot: &Slot, rows: &impl RowSource) -> Column {
         let valid = |k: usize| self.plan.flags_in(slot, rows.row(k)) & VALID != 0;
         let words = |k: usize| &rows.row(k)[slot.at..];
         gather_cells(Cell::of(&slot.ty), rows.n_rows(), self.table.heap(), valid, words)
@@ -112,7 +105,11 @@ impl Groups {
             Pick::First | Pick::Last | Pick::Single => {
                 let collection = &self.collections[index];
                 let field = self.plan.collects[index].first_arg;
-                let Some(end) = collection.end(root, pick == Pick::Last) else { return Ok(None) };
+                let end = match pick {
+                    Pick::Single => collection.only(root),
+                    _ => collection.end(root, pick == Pick::Last),
+                };
+                let Some(end) = end else { return Ok(None) };
                 let (Some(words), rows) = collection.field(end, field) else { return Ok(None) };
                 let mut copy = [0; 3];
                 copy[..words.len()].copy_from_slice(words);
@@ -188,14 +185,6 @@ impl Groups {
         let [low, high] = self.table.heap_mut().store_bytes(&bytes)?;
         Ok(Some([low, high, 0]))
     }
-}
-
-/// The error of a scalar subquery with several rows.
-pub(crate) fn more_than_one_row() -> SqlError {
-    SqlError::new(
-        SqlState::CARDINALITY_VIOLATION,
-        "more than one row returned by a subquery used as an expression",
-    )
 }
 
 fn overflow() -> SqlError {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use arena_tr_planner::physical::Forget;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Buffer;
-use arena_tr_types::{DataType, Decimal, SqlState, Value};
+use arena_tr_types::{DataType, Value};
 
 use super::{Random, Relation, Row, SIZES, View, context, fields, text};
-use crate::state_op::{Distinct, Hold, Once, SingleRow};
+use crate::state_op::{Distinct, Hold, Once};
 
 fn weighted(types: &[DataType], rows: &[(Row, i64)]) -> Batch {
     let values: Vec<Row> = rows.iter().map(|(row, _)| row.clone()).collect();
@@ -70,36 +70,6 @@ fn distinct_forgets_what_cannot_come_again() {
         distinct.forget(i64::from(step) * 1000 * 86_400_000_000);
     }
     assert!(distinct.n_rows() < 5000, "{} rows are kept", distinct.n_rows());
-}
-
-#[test]
-fn a_single_row() {
-    let types = [DataType::Int8, DataType::Numeric(None)];
-    let mut single = SingleRow::new(&context(), &fields(&types));
-    let row = |n: i64, scale: u32, weight| {
-        let number = Decimal::new(10i128.pow(scale), scale);
-        (vec![Value::Int8(n), Value::Numeric(number)], weight)
-    };
-    let mut view = View::default();
-    let shown = |view: &View| view.rows.keys().cloned().collect::<Vec<_>>();
-    view.drain(&types, || single.poll());
-    assert_eq!(shown(&view), ["NULL|NULL"]);
-    assert!(single.poll().expect("one row").is_none());
-    single.apply(&weighted(&types, &[row(1, 1, 1), row(2, 1, 1), row(1, 1, -1)])).expect("memory");
-    view.drain(&types, || single.poll());
-    assert_eq!(shown(&view), ["2|1.0"]);
-    // Equal under SQL, but it prints differently.
-    single.apply(&weighted(&types, &[row(2, 1, -1), row(2, 2, 1)])).expect("memory");
-    view.drain(&types, || single.poll());
-    assert_eq!(shown(&view), ["2|1.00"]);
-    single.apply(&weighted(&types, &[row(7, 1, 1)])).expect("memory");
-    let error = single.poll().expect_err("two rows");
-    assert_eq!(error.state, SqlState::CARDINALITY_VIOLATION);
-    single.apply(&weighted(&types, &[row(7, 1, -1), row(2, 2, 1)])).expect("memory");
-    assert!(single.poll().is_err(), "two copies of a row are two rows");
-    single.apply(&weighted(&types, &[row(2, 2, -2)])).expect("memory");
-    view.drain(&types, || single.poll());
-    assert_eq!(shown(&view), ["NULL|NULL"]);
 }
 
 #[test]
