@@ -1,9 +1,9 @@
 //! Adding many rows without SQL.
 //!
-//! Rows are gathered in columns and committed together: `commit` makes one epoch of what was appended since
-//! the last one. Columns that are in columns already go in without being copied.
-//! Invariant: rows of one appender are in the relation in the order of their appending; what was not
-//! committed when the appender is dropped is not in the database.
+//! Rows are gathered in columns and committed together: `commit` makes one epoch of what was
+//! appended since the last one. Columns that are in columns already go in without being copied.
+//! Invariant: rows of one appender are in the relation in the order of their appending; what was
+//! not committed when the appender is dropped is not in the database.
 
 use arena_tr_planner::catalog::RelationKind;
 use arena_tr_storage::{Batch, ColumnBuilder};
@@ -154,7 +154,8 @@ impl Appender {
     /// Commits what was appended since the last commit as one epoch.
     ///
     /// # Errors
-    /// When a constraint is violated or a row is late and refused; then nothing of it is in the database.
+    /// When a constraint is violated or a row is late and refused; then nothing of it is in the
+    /// database.
     pub fn commit(&mut self) -> Result<Epoch> {
         self.seal();
         let full = std::mem::take(&mut self.full);

@@ -1,9 +1,10 @@
 //! What the outside world plugs into: sources that bring rows, sinks that take changes.
 //!
-//! A connector is registered by name and makes sources and sinks from WITH options. The engine asks a
-//! source for rows when it wants to commit; nothing here runs by itself. The implementations live in the
-//! `connectors` crate.
-//! Invariant: a source yields its rows in one fixed order; if it can restart, the order is the same again.
+//! A connector is registered by name and makes sources and sinks from WITH options. The engine asks
+//! a source for rows when it wants to commit; nothing here runs by itself. The implementations live
+//! in the `connectors` crate.
+//! Invariant: a source yields its rows in one fixed order; if it can restart, the order is the same
+//! again.
 
 pub use crate::envelope::{Upsert, Upserts, weighted};
 

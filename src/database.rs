@@ -1,9 +1,10 @@
 //! The open database: the handle everything else comes from.
 //!
-//! A [`Database`] is a cheap handle to one engine behind one lock; clones share it. Statements run in a
-//! [`Session`], bulk rows go through an [`Appender`], views are followed by callback or [`Subscription`].
-//! Invariant: the lock is held for one statement, one append or one round of the sources at a time, and
-//! never while a subscriber's iterator waits.
+//! A [`Database`] is a cheap handle to one engine behind one lock; clones share it. Statements run
+//! in a [`Session`], bulk rows go through an [`Appender`], views are followed by callback or
+//! [`Subscription`].
+//! Invariant: the lock is held for one statement, one append or one round of the sources at a time,
+//! and never while a subscriber's iterator waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,8 +103,8 @@ impl Database {
         Ok(())
     }
 
-    /// An iterator over the relation's changes, from the next commit on. `SUBSCRIBE` gives one that starts with
-    /// the contents.
+    /// An iterator over the relation's changes, from the next commit on. `SUBSCRIBE` gives one that
+    /// starts with the contents.
     ///
     /// # Errors
     /// When there is no such relation, or it keeps no changes (a plain view).
@@ -171,8 +172,8 @@ impl Database {
         self.engine().epoch
     }
 
-    /// How far event time has come in the relation: no later row is earlier. `i64::MIN` without event time or
-    /// before the first row, `i64::MAX` at the end of bounded sources.
+    /// How far event time has come in the relation: no later row is earlier. `i64::MIN` without
+    /// event time or before the first row, `i64::MAX` at the end of bounded sources.
     ///
     /// # Errors
     /// When there is no such relation.
@@ -183,8 +184,8 @@ impl Database {
     }
 
     pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
-        // A panic while the lock was held is a defect that was reported there; contents are still whole epochs
-        // apart from the commit that panicked.
+        // A panic while the lock was held is a defect that was reported there; contents are still
+        // whole epochs apart from the commit that panicked.
         self.shared.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

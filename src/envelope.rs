@@ -1,6 +1,7 @@
 //! Changes in the shape that a consumer of keys expects.
 //!
-//! An upsert tells the last row of each key and which keys are gone; Debezium tells before and after.
+//! An upsert tells the last row of each key and which keys are gone; Debezium tells before and
+//! after.
 //! Invariant: an epoch that its shape cannot express gives an error and changes nothing.
 
 use std::collections::{HashMap, HashSet};

@@ -1,6 +1,7 @@
 //! The engine's end of a subscription: what its reader asked for besides the changes.
 //!
-//! Invariant: epochs are handed over whole and in order; behind the last one that was asked for comes none.
+//! Invariant: epochs are handed over whole and in order; behind the last one that was asked for
+//! comes none.
 
 use std::sync::Arc;
 

@@ -24,7 +24,8 @@ impl Database {
 }
 
 impl Internals<'_> {
-    /// The logical plan of a query before any rule touched it, and the names of the relations it scans.
+    /// The logical plan of a query before any rule touched it, and the names of the relations it
+    /// scans.
     ///
     /// # Errors
     /// When the text is not a query or cannot be bound.

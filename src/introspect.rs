@@ -1,7 +1,7 @@
 //! The engine as relations: what exists, how far time has come, where memory is.
 //!
-//! Schema `arena` is ours, `information_schema` is the standard's part that tools ask first. Rows are made when they are
-//! read.
+//! Schema `arena` is ours, `information_schema` is the standard's part that tools ask first. Rows
+//! are made when they are read.
 //! Invariant: reading never changes anything, and the columns are part of the public interface.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Values as JSON.
 //!
-//! Numbers are numbers, JSONB is itself, arrays are arrays, rows are objects; everything else is a string in the form
-//! SQL prints.
+//! Numbers are numbers, JSONB is itself, arrays are arrays, rows are objects; everything else is a
+//! string in the form SQL prints.
 //! Invariant: the result is one valid JSON text without line breaks.
 
 use std::fmt::Write as _;

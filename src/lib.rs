@@ -1,7 +1,7 @@
 //! Arena-TR: SQL that stays true while the data moves.
 //!
-//! An embeddable engine for continuous queries. You declare views over streams and tables; every commit updates
-//! all of them at once; you read them or follow their changes.
+//! An embeddable engine for continuous queries. You declare views over streams and tables; every
+//! commit updates all of them at once; you read them or follow their changes.
 //!
 //! ```
 //! use arena_tr::Database;
@@ -25,8 +25,8 @@
 //! # Ok::<(), arena_tr::Error>(())
 //! ```
 //!
-//! Reading order: [`Database`] is the handle, [`Session`] runs statements, [`Appender`] takes rows in bulk,
-//! [`Subscription`] follows a view, [`connector`] is what the outside plugs into.
+//! Reading order: [`Database`] is the handle, [`Session`] runs statements, [`Appender`] takes rows
+//! in bulk, [`Subscription`] follows a view, [`connector`] is what the outside plugs into.
 //!
 //! **Invariant:** it knows no terminal, no socket and no wire format.
 #![forbid(unsafe_code)]

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arena_tr_types::Timestamp;
 
-/// Where an epoch's timestamp comes from. The only clock of the engine; `now()` in a view is what it
-/// said at the commit.
+/// Where an epoch's timestamp comes from. The only clock of the engine; `now()` in a view is what
+/// it said at the commit.
 pub trait Clock: Send + Sync {
     /// Microseconds since 1970-01-01 00:00:00 UTC.
     fn now(&self) -> Timestamp;
@@ -30,12 +30,15 @@ impl Clock for SystemClock {
 pub struct Options {
     /// Most bytes of state and contents together; none: what the machine has.
     pub memory_limit_bytes: Option<usize>,
-    /// Most rows that one commit takes from each source. Larger commits are more throughput, smaller ones
-    /// less latency; sources that have less to give make smaller commits by themselves.
+    /// Most rows that one commit takes from each source. Larger commits are more throughput,
+    /// smaller ones less latency; sources that have less to give make smaller commits by
+    /// themselves.
     pub source_batch_rows: usize,
-    /// Most changes that wait for a reader of a subscription; a slower reader's subscription is ended.
+    /// Most changes that wait for a reader of a subscription; a slower reader's subscription is
+    /// ended.
     pub subscription_queue_rows: usize,
-    /// Most rows kept in a relation of late or malformed rows; older ones give way, the counters stay.
+    /// Most rows kept in a relation of late or malformed rows; older ones give way, the counters
+    /// stay.
     pub rejected_rows_kept: usize,
     /// The clock.
     pub clock: Arc<dyn Clock>,

@@ -18,8 +18,8 @@ impl Rows {
         Self { schema, batches: batches.into_iter().map(Batch::expand_weights).collect() }
     }
 
-    /// A result of these columns, for programs that print rows of their own making. Rows that a selection leaves out
-    /// or a weight repeats are made so.
+    /// A result of these columns, for programs that print rows of their own making. Rows that a
+    /// selection leaves out or a weight repeats are made so.
     pub fn of(schema: Schema, batches: Vec<Batch>) -> Self {
         Self::new(schema, batches)
     }

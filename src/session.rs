@@ -1,9 +1,10 @@
 //! One client's conversation: statements in, outcomes out.
 //!
-//! A session holds settings and runs statements one after the other; each is its own transaction. What a
-//! statement does stands in the module of its family ([`crate::statement`]); this one only leads there.
-//! Invariant: when a statement fails, the database is as before it, and statements after it in the same text
-//! do not run.
+//! A session holds settings and runs statements one after the other; each is its own transaction.
+//! What a statement does stands in the module of its family ([`crate::statement`]); this one only
+//! leads there.
+//! Invariant: when a statement fails, the database is as before it, and statements after it in the
+//! same text do not run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,7 +100,8 @@ impl Session {
     /// Runs all statements of a text and gives what each gave.
     ///
     /// # Errors
-    /// The first statement's that fails; the ones before it have taken effect, the ones after it do not run.
+    /// The first statement's that fails; the ones before it have taken effect, the ones after it do
+    /// not run.
     pub fn execute(&mut self, sql: &str) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         self.run(sql, &mut |outcome| outcomes.push(outcome))?;
@@ -170,9 +172,10 @@ impl Session {
         self.one(sql, &statement, &[], Some(input)).map_err(|e| e.in_statement(sql))
     }
 
-    /// Follows a query: `callback` gets its contents now, if there are any, and every change of it from then on. It
-    /// runs inside the commit, on the committing thread: what it takes, the commit takes. A query that is not a
-    /// relation's whole contents gets a program of its own, which keeps no contents.
+    /// Follows a query: `callback` gets its contents now, if there are any, and every change of it
+    /// from then on. It runs inside the commit, on the committing thread: what it takes, the commit
+    /// takes. A query that is not a relation's whole contents gets a program of its own, which
+    /// keeps no contents.
     ///
     /// ```
     /// # use arena_tr::{Database, Value};

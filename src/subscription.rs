@@ -1,8 +1,9 @@
 //! Following a view: every epoch's changes, in order, once.
 //!
-//! A subscriber gets whole epochs: the rows that arrived and left, with their weights. A callback runs
-//! inside the commit, on the committing thread, and should be short; an iterator has a bounded queue, and
-//! a reader that lets it fill up loses the subscription with an error, never some of the rows.
+//! A subscriber gets whole epochs: the rows that arrived and left, with their weights. A callback
+//! runs inside the commit, on the committing thread, and should be short; an iterator has a bounded
+//! queue, and a reader that lets it fill up loses the subscription with an error, never some of the
+//! rows.
 //! Invariant: epochs rise; an epoch is delivered whole or not at all.
 
 use std::collections::VecDeque;
@@ -21,8 +22,8 @@ pub struct Changes {
     pub epoch: Epoch,
     /// The watermark of the relation after this epoch; `i64::MIN` without event time.
     pub watermark: Timestamp,
-    /// The changed rows; a batch's weights say whether each arrived (+) or left (-). Empty when only the
-    /// epoch progressed.
+    /// The changed rows; a batch's weights say whether each arrived (+) or left (-). Empty when
+    /// only the epoch progressed.
     pub delta: Vec<Batch>,
     /// The columns.
     pub schema: Schema,

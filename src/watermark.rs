@@ -1,10 +1,10 @@
 //! Event time at the door: which rows are late, and how far a source has come.
 //!
-//! Lateness is judged here and nowhere else, row by row in arrival order: a row is late when its event
-//! time is below the largest seen before it minus the delay. How rows are batched into commits therefore
-//! never changes which are late, and views never judge again.
-//! Invariant: the watermark never goes back; every accepted row is at or above the watermark that stood
-//! when it arrived.
+//! Lateness is judged here and nowhere else, row by row in arrival order: a row is late when its
+//! event time is below the largest seen before it minus the delay. How rows are batched into
+//! commits therefore never changes which are late, and views never judge again.
+//! Invariant: the watermark never goes back; every accepted row is at or above the watermark that
+//! stood when it arrived.
 
 use arena_tr_storage::Batch;
 use arena_tr_types::Timestamp;
@@ -58,7 +58,8 @@ impl Gate {
         self.ended = true;
     }
 
-    /// Judges the rows of a batch in order and moves the watermark past them. The batch has no selection.
+    /// Judges the rows of a batch in order and moves the watermark past them. The batch has no
+    /// selection.
     pub(crate) fn judge(&mut self, batch: &Batch) -> Judged {
         debug_assert!(batch.selection.is_none());
         let Some(times) = batch.columns[self.column].as_i64() else {
@@ -91,10 +92,11 @@ impl Gate {
         self.ended || (self.largest != TIMESTAMP_NEG_INFINITY && time < self.watermark())
     }
 
-    /// Rows that are all in time, which is the usual case; leaves the gate as it was when one is not.
+    /// Rows that are all in time, which is the usual case; leaves the gate as it was when one is
+    /// not.
     fn pass_all(&mut self, times: &[Timestamp]) -> bool {
-        // PERF: least and greatest are found without a branch. If the least is in time behind the greatest, every row
-        // is, whatever the order; only then the order matters.
+        // PERF: least and greatest are found without a branch. If the least is in time behind the
+        // greatest, every row is, whatever the order; only then the order matters.
         let (least, greatest) = times
             .iter()
             .fold((i64::MAX, self.largest), |(low, high), &t| (low.min(t), high.max(t)));

@@ -1,9 +1,11 @@
-//! Memory: what a bump costs, what dropping a pane costs, what a group takes; beside other allocators.
+//! Memory: what a bump costs, what dropping a pane costs, what a group takes; beside other
+//! allocators.
 //!
 //!     cargo bench -p arena-tr-benches --bench arenas -- [--runs R]
 //!
-//! All in one run: an allocation of eight bytes in our arena, bumpalo, blink-alloc, arena-b and `Box`; a closed pane of a
-//! million groups; bytes per group of a (BIGINT key, count, sum) aggregation beside a `HashMap` of boxed values.
+//! All in one run: an allocation of eight bytes in our arena, bumpalo, blink-alloc, arena-b and
+//! `Box`; a closed pane of a million groups; bytes per group of a (BIGINT key, count, sum)
+//! aggregation beside a `HashMap` of boxed values.
 //! Invariant: every allocation is written and seen by the optimizer, in all allocators alike.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -37,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints nanoseconds per allocation of 8 bytes; memory is kept from run to run where the allocator can.
+/// Prints nanoseconds per allocation of 8 bytes; memory is kept from run to run where the allocator
+/// can.
 fn bump(runs: usize) -> Result<(), Box<dyn Error>> {
     println!("8 bytes, {ALLOCATIONS} times, then reset: nanoseconds each (median, best)");
     let pool = Pool::new();
@@ -74,7 +77,8 @@ fn bump(runs: usize) -> Result<(), Box<dyn Error>> {
             blink.reset();
         },
     );
-    // Its reset is an unsafe function, so every run has an arena of its own, made and dropped outside the time.
+    // Its reset is an unsafe function, so every run has an arena of its own, made and dropped
+    // outside the time.
     let (arena_b, _) = Runs::of(
         runs,
         || arena_b::Arena::with_capacity(16 << 20),
@@ -141,7 +145,8 @@ fn drop_panes(runs: usize) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints bytes per group of `SELECT key, count(*), sum(value) ... GROUP BY key`, everything counted.
+/// Prints bytes per group of `SELECT key, count(*), sum(value) ... GROUP BY key`, everything
+/// counted.
 fn bytes_per_group() -> Result<(), Box<dyn Error>> {
     println!("bytes per group of (BIGINT key, count, sum), all in:");
     println!("     groups     ours   HashMap of boxed values    ours/HashMap");
@@ -172,7 +177,8 @@ fn our_bytes(n: usize) -> Result<usize, Box<dyn Error>> {
     Ok(db.internals().state_bytes())
 }
 
-/// What the same takes when a group's values are enums in a box. Keys are plain integers, which favours it.
+/// What the same takes when a group's values are enums in a box. Keys are plain integers, which
+/// favours it.
 fn boxed_bytes(n: usize) -> Result<usize, Box<dyn Error>> {
     let before = resident_bytes()?;
     let mut groups: HashMap<i64, Box<[Value]>> = HashMap::new();

@@ -2,8 +2,8 @@
 //!
 //!     cargo bench -p arena-tr-benches --bench ingest -- [--events N] [--runs R]
 //!
-//! The file has all seven columns of Nexmark's bids; the query uses two, so only those are decoded. Beside it, in
-//! the same run: a query that uses all seven, and the plain reading of the file.
+//! The file has all seven columns of Nexmark's bids; the query uses two, so only those are decoded.
+//! Beside it, in the same run: a query that uses all seven, and the plain reading of the file.
 //! Invariant: the counts of the windows add up to the lines of the file.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

@@ -1,10 +1,12 @@
-//! How long one event takes: from the first call that brings it until the callback of a standing query has its result.
+//! How long one event takes: from the first call that brings it until the callback of a standing
+//! query has its result.
 //!
 //!     cargo bench -p arena-tr-benches --bench latency -- [--events N]
 //!
-//! One process, nothing else going on: an appender commits one row at a time to a stream; a query that filters and
-//! aggregates follows it; its callback runs inside the commit.
-//! Invariant: every event that passes the filter is answered by exactly one callback before the next is sent.
+//! One process, nothing else going on: an appender commits one row at a time to a stream; a query
+//! that filters and aggregates follows it; its callback runs inside the commit.
+//! Invariant: every event that passes the filter is answered by exactly one callback before the
+//! next is sent.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::error::Error;

@@ -1,9 +1,11 @@
 //! Events per second of every Nexmark query, beside a loop by hand in the same process.
 //!
-//!     cargo bench -p arena-tr-benches --bench nexmark -- [--events N] [--runs R] [--query q5,q7] [--analyze]
+//!     cargo bench -p arena-tr-benches --bench nexmark -- \
+//!         [--events N] [--runs R] [--query q5,q7] [--analyze]
 //!
-//! Ten million events are in memory, in columns. One thread commits them ten thousand at a time through the whole
-//! engine (source, watermark, program, delivery); a callback takes every change. The loop by hand goes first.
+//! Ten million events are in memory, in columns. One thread commits them ten thousand at a time
+//! through the whole engine (source, watermark, program, delivery); a callback takes every change.
+//! The loop by hand goes first.
 //! Invariant: the result's number of rows equals the loop's; otherwise the run fails.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -51,8 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints a query's line and gives the ratio of ours to the hand's: both run in turns, and the ratio is the median of
-/// the turns', so that what else the machine does falls on both.
+/// Prints a query's line and gives the ratio of ours to the hand's: both run in turns, and the
+/// ratio is the median of the turns', so that what else the machine does falls on both.
 fn measure(
     query: &Query,
     events: &Arc<Events>,
@@ -110,8 +112,9 @@ fn measure(
     Ok(ratio)
 }
 
-/// Nanoseconds that the interpreter takes for an instruction which does next to nothing: it forwards a column of one
-/// row. Two programs that differ only in the number of such instructions give the difference.
+/// Nanoseconds that the interpreter takes for an instruction which does next to nothing: it
+/// forwards a column of one row. Two programs that differ only in the number of such instructions
+/// give the difference.
 fn dispatch_ns() -> Result<f64, Box<dyn Error>> {
     let per_step = |n: usize| -> Result<f64, Box<dyn Error>> {
         let loads: String = (0..n).map(|i| format!("  {i} load.col r0 t.a\n")).collect();
@@ -147,7 +150,8 @@ fn dispatch_ns() -> Result<f64, Box<dyn Error>> {
     Ok((per_step(120)? - per_step(20)?) / 100.0)
 }
 
-/// A database with the query standing, how long planning took in milliseconds, and what is seen of the result.
+/// A database with the query standing, how long planning took in milliseconds, and what is seen of
+/// the result.
 fn prepare(
     query: &Query,
     events: &Arc<Events>,

@@ -1,7 +1,8 @@
-//! Nexmark's events in memory, twice: as the engine's batches and as plain vectors for loops by hand.
+//! Nexmark's events in memory, twice: as the engine's batches and as plain vectors for loops by
+//! hand.
 //!
-//! Both hold the same rows in the same order. The order between sources is kept in `tags`: the loops by hand walk
-//! it as one stream, as the events would arrive.
+//! Both hold the same rows in the same order. The order between sources is kept in `tags`: the
+//! loops by hand walk it as one stream, as the events would arrive.
 //! Invariant: commit `i` of every source covers the same `EVENTS_PER_COMMIT` events.
 
 use std::sync::{Arc, Mutex};
@@ -212,7 +213,8 @@ impl Events {
         }
     }
 
-    /// Finds the order of arrival: events of one group of the generator are near each other, and shuffled.
+    /// Finds the order of arrival: events of one group of the generator are near each other, and
+    /// shuffled.
     fn interleave(&mut self) {
         let first = self.persons.time.iter().chain(&self.bids.time).copied().min().unwrap_or(0);
         let group = |time: i64| ((time - first) / MICROS_PER_EVENT) as usize / GROUP;

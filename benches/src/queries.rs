@@ -1,6 +1,7 @@
 //! The queries of Nexmark as they are measured, each with what the loop by hand does too.
 //!
-//! Windows speak when they close, because the loops do; a query without a window speaks at every commit.
+//! Windows speak when they close, because the loops do; a query without a window speaks at every
+//! commit.
 //! Invariant: a query and its loop give the same rows in the end (where they differ, it is said).
 
 /// Names of the sources, in the order of the kinds of events.

@@ -1,7 +1,8 @@
 //! One cell of text becomes one value of a column.
 //!
-//! Integers, plain text and timestamps in ISO 8601 are read straight into the builder; everything else, and
-//! whatever the short ways do not understand, goes through `Value::parse`, which decides and words the error.
+//! Integers, plain text and timestamps in ISO 8601 are read straight into the builder; everything
+//! else, and whatever the short ways do not understand, goes through `Value::parse`, which decides
+//! and words the error.
 //! Invariant: a short way gives what `Value::parse` would give.
 
 use arena_tr::{ColumnBuilder, DataType, SqlError, SqlState, Value, time};

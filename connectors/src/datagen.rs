@@ -1,7 +1,7 @@
 //! The connector `datagen`: rows of any schema out of a seed.
 //!
-//! Every column has a maker, chosen by its type and changed by `fields.<name>.<option>`. A cell depends on
-//! seed, row and column only.
+//! Every column has a maker, chosen by its type and changed by `fields.<name>.<option>`. A cell
+//! depends on seed, row and column only.
 //! Invariant: the same seed and options give the same rows, whatever the size of polls.
 
 use arena_tr::connector::{Connector, Polled, Source, SourceSpec, Want};

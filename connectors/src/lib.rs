@@ -1,10 +1,12 @@
 //! Connectors: how rows come in from files, standard input and generators, and how changes go out.
 //!
-//! Reading order: [`file`] and [`stdio`] are what `connector = '...'` names, [`nexmark`] and [`datagen`] make
-//! rows from nothing but a seed; [`decode`] turns text into columns, [`encode`] and [`shape`] turn changes
-//! into text, [`parquet`] does both for its own format; [`options`], [`cell`] and [`rows`] are their tools.
+//! Reading order: [`file`] and [`stdio`] are what `connector = '...'` names, [`nexmark`] and
+//! [`datagen`] make rows from nothing but a seed; [`decode`] turns text into columns, [`encode`]
+//! and [`shape`] turn changes into text, [`parquet`] does both for its own format; [`options`],
+//! [`cell`] and [`rows`] are their tools.
 //!
-//! **Invariant:** it knows no SQL text, no plan and no engine state: it implements `arena_tr::connector`.
+//! **Invariant:** it knows no SQL text, no plan and no engine state: it implements
+//! `arena_tr::connector`.
 #![forbid(unsafe_code)]
 
 mod cell;

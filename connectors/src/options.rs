@@ -1,7 +1,7 @@
 //! WITH options, read by name and checked for leftovers.
 //!
-//! A connector takes what it knows and then calls [`Options::finish`], so that a misspelt option is an error
-//! that lists the known ones instead of being ignored.
+//! A connector takes what it knows and then calls [`Options::finish`], so that a misspelt option is
+//! an error that lists the known ones instead of being ignored.
 //! Invariant: every error names the option and the connector.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Reproducible randomness: a number for each (seed, row, purpose), computed and not drawn.
 //!
-//! Nothing is remembered from row to row, so any row can be made alone, a column that nobody wants costs
-//! nothing, and leaving it out changes no other.
+//! Nothing is remembered from row to row, so any row can be made alone, a column that nobody wants
+//! costs nothing, and leaving it out changes no other.
 //! Invariant: the same on every machine: integers only.
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

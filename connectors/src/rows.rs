@@ -1,7 +1,7 @@
 //! Rows under construction: one builder per wanted column, and the rows that could not be read.
 //!
-//! Decoders write cells straight into the builders. A row that turns out malformed halfway is filled up with
-//! NULL and left out at the end, which costs nothing when rows are good.
+//! Decoders write cells straight into the builders. A row that turns out malformed halfway is
+//! filled up with NULL and left out at the end, which costs nothing when rows are good.
 //! Invariant: between two rows all builders are equally long; a column nobody wants has no builder.
 
 use arena_tr::connector::{BadRow, Want};

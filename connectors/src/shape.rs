@@ -1,7 +1,7 @@
 //! Sinks that write text: the shape of a change, then its rows through an encoder.
 //!
-//! Whatever the shape, the text of one epoch goes out in one piece and is flushed, so that a file can be read
-//! while it grows.
+//! Whatever the shape, the text of one epoch goes out in one piece and is flushed, so that a file
+//! can be read while it grows.
 //! Invariant: an epoch that its shape cannot express writes nothing.
 
 use std::io::Write;

@@ -1,7 +1,8 @@
 //! The connectors `stdin` and `stdout`: text through the process's standard streams.
 //!
-//! Reading from a terminal or a pipe blocks, and a source must not: a thread reads and hands blocks over. It
-//! starts with the first poll, so that a script that comes through standard input is not eaten.
+//! Reading from a terminal or a pipe blocks, and a source must not: a thread reads and hands blocks
+//! over. It starts with the first poll, so that a script that comes through standard input is not
+//! eaten.
 //! Invariant: standard input is read once, by one source.
 
 use std::io::{self, Read};

@@ -1,8 +1,8 @@
 //! Our dialect for the grammar library: PostgreSQL's lexicon and precedences, exactly.
 //!
-//! The library asks a dialect what it may accept. We answer as PostgreSQL wherever it has an opinion,
-//! correct the library where its PostgreSQL differs from the real one (unary minus, the precedence of
-//! `~` and its like), and take the paths that need no second attempt at parsing.
+//! The library asks a dialect what it may accept. We answer as PostgreSQL wherever it has an
+//! opinion, correct the library where its PostgreSQL differs from the real one (unary minus, the
+//! precedence of `~` and its like), and take the paths that need no second attempt at parsing.
 //! Invariant: nothing here looks at more than a few tokens, so the time to parse is linear.
 
 use std::any::TypeId;

@@ -32,8 +32,8 @@ pub struct Relation {
     pub primary_key: Option<Vec<usize>>,
     /// Whether rows are only ever added.
     pub append_only: bool,
-    /// The event-time column and its watermark delay, if declared; of a view: the column known to carry the
-    /// source's frontier.
+    /// The event-time column and its watermark delay, if declared; of a view: the column known to
+    /// carry the source's frontier.
     pub watermark: Option<Watermark>,
     /// DEFAULT of each column; `None` is NULL.
     pub defaults: Vec<Option<Expr>>,

@@ -1,7 +1,8 @@
 //! Why a statement cannot be planned: a fact with its SQLSTATE and its place in the text.
 //!
 //! The same error type serves binding, rules and lowering, so the facade maps it once.
-//! Invariant: a message never ends in a period and names the offending thing; a hint says what to do instead.
+//! Invariant: a message never ends in a period and names the offending thing; a hint says what to
+//! do instead.
 
 use std::fmt;
 

@@ -1,6 +1,8 @@
-//! Plans built by hand, for the tests of rules and lowering: a catalog of auctions and short constructors.
+//! Plans built by hand, for the tests of rules and lowering: a catalog of auctions and short
+//! constructors.
 //!
-//! Invariant: constructors derive schemas as the binder does, so a test states operators and names only.
+//! Invariant: constructors derive schemas as the binder does, so a test states operators and names
+//! only.
 
 use std::sync::Arc;
 
@@ -82,7 +84,8 @@ fn relation(id: u32, name: &str, kind: RelationKind, columns: &[(&str, DataType)
     }
 }
 
-/// bid, auction (streams with event time `ts`), click (a stream without), side (a table with a key), t (a table).
+/// bid, auction (streams with event time `ts`), click (a stream without), side (a table with a
+/// key), t (a table).
 pub(crate) fn catalog() -> Catalog {
     use DataType::{Int8, Text, Timestamp};
     let mut side = relation(4, "side", RelationKind::Table, &[("key", Int8), ("value", Text)]);

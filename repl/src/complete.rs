@@ -1,6 +1,7 @@
 //! What rustyline needs to know of SQL: completion, colours, and when a statement is whole.
 //!
-//! Names come from the catalog at the moment of asking, keywords and functions from the engine's tables.
+//! Names come from the catalog at the moment of asking, keywords and functions from the engine's
+//! tables.
 //! Invariant: nothing here runs a statement that changes anything.
 
 use std::borrow::Cow;

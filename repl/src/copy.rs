@@ -1,7 +1,8 @@
 //! COPY between tables and the standard streams.
 //!
-//! The rows of `COPY t FROM STDIN` follow the statement in a script, up to a line `\\.`; behind `-c` they come from
-//! standard input. `COPY ... TO STDOUT` prints PostgreSQL's text format, or what FORMAT says.
+//! The rows of `COPY t FROM STDIN` follow the statement in a script, up to a line `\\.`; behind
+//! `-c` they come from standard input. `COPY ... TO STDOUT` prints PostgreSQL's text format, or
+//! what FORMAT says.
 //! Invariant: text and CSV that were printed can be read back by COPY.
 
 use std::io::{Read, Write};

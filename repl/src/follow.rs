@@ -1,8 +1,9 @@
 //! Following a subscription on the screen or in a pipe.
 //!
-//! On a terminal, as a table: a live picture of the contents, redrawn as epochs come. Otherwise, or in another
-//! format: every change as a row with its epoch and weight.
-//! Invariant: in change form nothing is left out; the live picture shows the contents of one epoch at a time.
+//! On a terminal, as a table: a live picture of the contents, redrawn as epochs come. Otherwise, or
+//! in another format: every change as a row with its epoch and weight.
+//! Invariant: in change form nothing is left out; the live picture shows the contents of one epoch
+//! at a time.
 
 use std::collections::BTreeMap;
 use std::io::Write;

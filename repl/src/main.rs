@@ -1,9 +1,9 @@
 //! `arena-tr`: the interactive shell and the runner of scripts.
 //!
-//! Arguments become jobs; without a job there is the shell. Results go to standard output, everything else to
-//! standard error.
-//! Invariant: the exit code says what happened: 0 done, 1 a statement failed, 2 wrong usage, 3 reading or
-//! writing failed, 130 interrupted.
+//! Arguments become jobs; without a job there is the shell. Results go to standard output,
+//! everything else to standard error.
+//! Invariant: the exit code says what happened: 0 done, 1 a statement failed, 2 wrong usage, 3
+//! reading or writing failed, 130 interrupted.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that prints")]
 

@@ -1,7 +1,7 @@
 //! Running texts that are not typed: `-c`, `-f`, `run`.
 //!
-//! Statements run one after the other and print as they finish; the first that fails stops the script with its
-//! file and line.
+//! Statements run one after the other and print as they finish; the first that fails stops the
+//! script with its file and line.
 //! Invariant: what was printed of a script that stopped had been committed.
 
 use std::io::{IsTerminal, Read, Write};

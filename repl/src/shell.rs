@@ -1,7 +1,7 @@
 //! The interactive shell.
 //!
-//! Lines are edited by rustyline with history, colours and completion; a statement may take several lines and
-//! ends at its semicolon. While nothing is typed, sources run on in the background.
+//! Lines are edited by rustyline with history, colours and completion; a statement may take several
+//! lines and ends at its semicolon. While nothing is typed, sources run on in the background.
 //! Invariant: no input can end the shell but Ctrl-D and the commands that leave.
 
 use std::path::PathBuf;

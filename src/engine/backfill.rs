@@ -1,11 +1,11 @@
 //! Bringing a new view up to the present.
 //!
-//! A view made over relations that already have a past starts from that past: the contents of what is
-//! stored, and for sources, which are not stored, the same rows read again from the start, judged for
-//! lateness as they were the first time. A source that cannot be read again (standard input) gives only
-//! what comes from now on, and a notice says so.
-//! Invariant: after backfill the view's contents equal its query over all rows accepted so far, as far as
-//! its sources can be read again.
+//! A view made over relations that already have a past starts from that past: the contents of what
+//! is stored, and for sources, which are not stored, the same rows read again from the start,
+//! judged for lateness as they were the first time. A source that cannot be read again (standard
+//! input) gives only what comes from now on, and a notice says so.
+//! Invariant: after backfill the view's contents equal its query over all rows accepted so far, as
+//! far as its sources can be read again.
 
 use arena_tr_planner::catalog::RelationKind;
 use arena_tr_storage::Batch;
@@ -19,8 +19,9 @@ use crate::error::{Error, Result};
 use crate::watermark::Gate;
 
 impl Engine {
-    /// Steps a fresh view over everything its inputs hold, and returns its first changes (also applied to its
-    /// contents). Notices about sources that cannot be read again are added to `notices`.
+    /// Steps a fresh view over everything its inputs hold, and returns its first changes (also
+    /// applied to its contents). Notices about sources that cannot be read again are added to
+    /// `notices`.
     ///
     /// # Errors
     /// When a source cannot be opened again, or the view fails as a whole.
@@ -47,8 +48,8 @@ impl Engine {
         Ok(all)
     }
 
-    /// Makes a failed view anew from its inputs' contents. Only what is stored can be asked again, so a view
-    /// over a source stays failed.
+    /// Makes a failed view anew from its inputs' contents. Only what is stored can be asked again,
+    /// so a view over a source stays failed.
     pub(crate) fn rebuild(
         &mut self,
         id: RelationId,

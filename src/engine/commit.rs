@@ -1,12 +1,12 @@
 //! The commit clock: one commit is one epoch, and all views advance together.
 //!
-//! The rows of a commit are applied to the relations they belong to; then every view whose inputs changed, or
-//! whose watermark moved, steps once, in an order in which each comes after all it reads; then readers and
-//! sinks get the epoch's changes. A failing row goes to its view's error relation and the view lives on. A view
-//! that fails as a whole says why when it is read, and is rebuilt from its inputs' contents at the next commit
-//! that touches them.
-//! Invariant: no reader sees a view of another epoch than the rest; nothing is delivered of an epoch before all
-//! views have stepped.
+//! The rows of a commit are applied to the relations they belong to; then every view whose inputs
+//! changed, or whose watermark moved, steps once, in an order in which each comes after all it
+//! reads; then readers and sinks get the epoch's changes. A failing row goes to its view's error
+//! relation and the view lives on. A view that fails as a whole says why when it is read, and is
+//! rebuilt from its inputs' contents at the next commit that touches them.
+//! Invariant: no reader sees a view of another epoch than the rest; nothing is delivered of an
+//! epoch before all views have stepped.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,8 @@ use crate::subscription::Changes;
 pub(crate) type Deltas = BTreeMap<RelationId, Vec<Batch>>;
 
 impl Engine {
-    /// Commits these changes as one epoch. The rows were checked before: constraints hold, lateness is judged.
+    /// Commits these changes as one epoch. The rows were checked before: constraints hold, lateness
+    /// is judged.
     ///
     /// # Errors
     /// When memory runs out while contents are applied; a view's own failure is kept with the view.
@@ -136,12 +137,14 @@ impl Engine {
         let Some(into) = entry.errors else { return Ok(()) };
         let before = deltas.get(&into).map_or(0, Vec::len);
         self.keep_rejected(into, &rows, deltas)?;
-        // In the midst of a commit: the relations' own changes were applied before the views stepped.
+        // In the midst of a commit: the relations' own changes were applied before the views
+        // stepped.
         let kept = deltas.get(&into).map_or_else(Vec::new, |d| d[before..].to_vec());
         if self.committing { self.apply(into, &kept) } else { Ok(()) }
     }
 
-    /// Adds rows to a relation of rejected rows, if there is room for them; the counters always count.
+    /// Adds rows to a relation of rejected rows, if there is room for them; the counters always
+    /// count.
     pub(crate) fn keep_rejected(
         &mut self,
         into: RelationId,
@@ -152,8 +155,8 @@ impl Engine {
         self.keep_rejected_batch(into, Batch::from_rows(rows, &types)?, deltas)
     }
 
-    /// The same for a batch. The rows are in the changes of the epoch; whoever calls before the commit leaves applying
-    /// them to it.
+    /// The same for a batch. The rows are in the changes of the epoch; whoever calls before the
+    /// commit leaves applying them to it.
     pub(crate) fn keep_rejected_batch(
         &mut self,
         into: RelationId,
@@ -221,8 +224,8 @@ impl Reader {
     }
 }
 
-/// The entries of an error relation for the rows that could not be computed and were not there before: a row that
-/// leaves fails as it failed when it came, and was told of then.
+/// The entries of an error relation for the rows that could not be computed and were not there
+/// before: a row that leaves fails as it failed when it came, and was told of then.
 fn new_errors(errors: &[RowError], epoch: Epoch) -> Vec<Vec<Value>> {
     let mut entries: Vec<(Vec<Value>, i64)> = Vec::with_capacity(errors.len());
     let mut places = HashMap::with_capacity(errors.len());

@@ -1,7 +1,9 @@
 //! What every row of a relation must fulfil: lengths of text, NOT NULL and CHECK.
 //!
-//! A primary key is held by the relation's contents themselves. Checks are compiled once, when the relation is made.
-//! Invariant: a batch that passes has no row that breaks a constraint; the first that does is named in the error.
+//! A primary key is held by the relation's contents themselves. Checks are compiled once, when the
+//! relation is made.
+//! Invariant: a batch that passes has no row that breaks a constraint; the first that does is named
+//! in the error.
 
 use arena_tr_planner::catalog::Relation;
 use arena_tr_planner::physical::Op;
@@ -73,7 +75,8 @@ impl Engine {
     /// The whole rows as they are stored, if none breaks a constraint.
     ///
     /// # Errors
-    /// 22001 for a text that is too long, 23502 for NULL where it may not be, 23514 for a failed CHECK.
+    /// 22001 for a text that is too long, 23502 for NULL where it may not be, 23514 for a failed
+    /// CHECK.
     pub(crate) fn check_rows(&mut self, id: RelationId, batch: Batch) -> Result<Batch> {
         let now = self.options.clock.now().max(self.now);
         let Entry { relation, checks, .. } = self.entry_mut(id)?;

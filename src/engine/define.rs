@@ -1,8 +1,9 @@
 //! Making and dropping relations, views and sinks.
 //!
-//! What a statement defines was checked by the planner; here it gets storage, a program, its place in the order
-//! of steps, and its past.
-//! Invariant: a definition that fails leaves nothing behind; nothing is dropped while something else reads it.
+//! What a statement defines was checked by the planner; here it gets storage, a program, its place
+//! in the order of steps, and its past.
+//! Invariant: a definition that fails leaves nothing behind; nothing is dropped while something
+//! else reads it.
 
 use std::sync::Arc;
 
@@ -132,7 +133,8 @@ impl Engine {
         Ok(lowered)
     }
 
-    /// Starts a standing query under a relation that is in place already, and brings it up to the present.
+    /// Starts a standing query under a relation that is in place already, and brings it up to the
+    /// present.
     ///
     /// # Errors
     /// When the plan cannot be compiled or a source cannot be read again.
@@ -186,8 +188,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A standing query without a name, for SUBSCRIBE and sinks. Its contents at the start are kept as its only
-    /// contents, for the reader's snapshot.
+    /// A standing query without a name, for SUBSCRIBE and sinks. Its contents at the start are kept
+    /// as its only contents, for the reader's snapshot.
     pub(crate) fn start_anonymous(
         &mut self,
         bound: BoundQuery,
@@ -289,7 +291,8 @@ impl Engine {
         }
     }
 
-    /// A program that appends nothing but puts computed columns in their places. Its input is the delivered columns.
+    /// A program that appends nothing but puts computed columns in their places. Its input is the
+    /// delivered columns.
     fn compute_task(&self, relation: &Relation) -> Result<Task> {
         let schema = &relation.schema;
         let delivered: Vec<usize> =
@@ -310,7 +313,8 @@ impl Engine {
             .enumerate()
             .map(|(i, computed)| match computed {
                 None => column(i),
-                // Computed columns may only use delivered ones, so positions shift by the computed ones before.
+                // Computed columns may only use delivered ones, so positions shift by the computed
+                // ones before.
                 Some(expr) => {
                     let mut expr = expr.clone();
                     expr.map_columns(&|c| delivered.iter().position(|d| *d == c).unwrap_or(0));
@@ -326,7 +330,8 @@ impl Engine {
     }
 }
 
-/// The mode that an EMIT clause asks for. EMIT EVERY belongs to the consumer and plans like EMIT CHANGES.
+/// The mode that an EMIT clause asks for. EMIT EVERY belongs to the consumer and plans like EMIT
+/// CHANGES.
 pub(crate) fn standing(emit: Option<Emit>) -> Mode {
     use arena_tr_planner::Emit as Planned;
     let emit = match emit {

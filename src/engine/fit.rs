@@ -1,7 +1,8 @@
 //! VARCHAR(n) and CHAR(n): what is stored fits its column.
 //!
-//! As in PostgreSQL, blanks beyond the length are cut off, CHAR is padded, and any other text that is longer is
-//! refused. Everything that writes rows comes by here: INSERT, UPDATE, COPY, appenders and connectors.
+//! As in PostgreSQL, blanks beyond the length are cut off, CHAR is padded, and any other text that
+//! is longer is refused. Everything that writes rows comes by here: INSERT, UPDATE, COPY, appenders
+//! and connectors.
 //! Invariant: after fitting, no text in a limited column has more characters than its type says.
 
 use arena_tr_storage::{Batch, Column, ColumnBuilder};
@@ -9,7 +10,8 @@ use arena_tr_types::{DataType, Schema, SqlError, Value};
 
 use crate::error::Result;
 
-/// Fits the text columns of whole rows in place; the rows that do not fit and why, each row once, in order.
+/// Fits the text columns of whole rows in place; the rows that do not fit and why, each row once,
+/// in order.
 ///
 /// # Errors
 /// When memory runs out.

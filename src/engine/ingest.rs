@@ -1,8 +1,8 @@
 //! Rows on their way in: computed columns, lateness, and where refused rows go.
 //!
 //! Whoever brings rows (INSERT, COPY, an appender, a connector) passes them here before the commit.
-//! Invariant: every row brought is in exactly one place afterwards: the relation, its late rows, its error
-//! rows, or the error returned.
+//! Invariant: every row brought is in exactly one place afterwards: the relation, its late rows,
+//! its error rows, or the error returned.
 
 use arena_tr_storage::Batch;
 use arena_tr_types::{Epoch, RelationId, SqlError, SqlState, Value};
@@ -15,8 +15,8 @@ use crate::connector::BadRow;
 use crate::error::{Error, Result};
 
 impl Engine {
-    /// Adds a batch of a relation's delivered columns to the changes of the coming commit: computes the
-    /// computed columns, sorts out late and timeless rows.
+    /// Adds a batch of a relation's delivered columns to the changes of the coming commit: computes
+    /// the computed columns, sorts out late and timeless rows.
     ///
     /// # Errors
     /// When a row is late and the relation refuses late rows, or memory runs out.
@@ -42,7 +42,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Rows that a user brings (an appender, COPY): like [`Engine::accept`], with constraints checked.
+    /// Rows that a user brings (an appender, COPY): like [`Engine::accept`], with constraints
+    /// checked.
     ///
     /// # Errors
     /// When a row breaks a constraint or is late and refused, or memory runs out.

@@ -1,8 +1,8 @@
 //! The open database behind its lock: relations, running views, and the clock of commits.
 //!
-//! One writer at a time owns an [`Engine`]; every public handle locks it. Relations are kept by id; a view's
-//! program stands beside its contents. [`commit`] moves time, [`define`] changes what exists, [`ingest`] takes
-//! rows in, [`sources`] asks connectors for them.
+//! One writer at a time owns an [`Engine`]; every public handle locks it. Relations are kept by id;
+//! a view's program stands beside its contents. [`commit`] moves time, [`define`] changes what
+//! exists, [`ingest`] takes rows in, [`sources`] asks connectors for them.
 //! Invariant: between two calls every view is at the same epoch, and no relation is half applied.
 
 pub(crate) mod backfill;

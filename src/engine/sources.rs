@@ -1,8 +1,9 @@
 //! Asking the connectors: one round takes what every source has and commits it as one epoch.
 //!
-//! Sources are asked when somebody wants progress: `WAIT FOR SOURCES`, a database's background thread, or a
-//! caller's own loop. A source starts at its first round, so statements before it see it from the beginning;
-//! a view made later is brought up to date by reading the source again (see [`super::backfill`]).
+//! Sources are asked when somebody wants progress: `WAIT FOR SOURCES`, a database's background
+//! thread, or a caller's own loop. A source starts at its first round, so statements before it see
+//! it from the beginning; a view made later is brought up to date by reading the source again (see
+//! [`super::backfill`]).
 //! Invariant: a row that a source delivered is in the commit of its round, or reported there.
 
 use arena_tr_types::{Epoch, RelationId};

@@ -1,7 +1,8 @@
 //! COPY: whole files in and out.
 //!
-//! A file is read and written by the connector `file`, so COPY knows the formats that sources and sinks know.
-//! COPY FROM is one commit: a malformed row fails it, and then nothing of the file is in the relation.
+//! A file is read and written by the connector `file`, so COPY knows the formats that sources and
+//! sinks know. COPY FROM is one commit: a malformed row fails it, and then nothing of the file is
+//! in the relation.
 //! Invariant: the rows of a COPY are all in one epoch or in none.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! CREATE and DROP.
 //!
-//! The planner checks a definition; the engine makes it. When making fails half way, what was made is dropped again.
+//! The planner checks a definition; the engine makes it. When making fails half way, what was made
+//! is dropped again.
 //! Invariant: a failed CREATE leaves the catalog as it was.
 
 use std::collections::BTreeMap;
@@ -163,7 +164,8 @@ fn add_late_relation(
         Some(ast::LateRows::To(ident)) => (ident.name.clone(), true),
         None => (format!("{name}_late"), false),
     };
-    // A late row may have any value where the relation itself allows no NULL: same columns, same rules.
+    // A late row may have any value where the relation itself allows no NULL: same columns, same
+    // rules.
     let added = engine.add_system_relation(&into, schema.clone())?;
     if added.is_none() && named {
         return Err(duplicate(&into));
@@ -179,7 +181,8 @@ fn duplicate(name: &str) -> Error {
     Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists"))
 }
 
-/// What to do when the name is taken: nothing (IF NOT EXISTS), drop the old one (OR REPLACE), or fail.
+/// What to do when the name is taken: nothing (IF NOT EXISTS), drop the old one (OR REPLACE), or
+/// fail.
 fn taken(
     engine: &mut Engine,
     name: &ast::ObjectName,
@@ -427,7 +430,8 @@ fn object_name(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// Whether DROP of this kind may drop it. DROP TABLE takes streams and sources too, as the neighbours do.
+/// Whether DROP of this kind may drop it. DROP TABLE takes streams and sources too, as the
+/// neighbours do.
 fn fits(kind: ObjectKind, relation: &Relation) -> bool {
     match kind {
         ObjectKind::Source => relation.kind == RelationKind::Source,

@@ -1,7 +1,7 @@
 //! INSERT, UPDATE, DELETE: one commit each.
 //!
-//! The rows that change are found by running the statement's query over the contents; then they become the delta of
-//! one epoch.
+//! The rows that change are found by running the statement's query over the contents; then they
+//! become the delta of one epoch.
 //! Invariant: constraints are checked before anything is applied.
 
 use arena_tr_parser::ast;

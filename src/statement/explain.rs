@@ -1,7 +1,7 @@
 //! EXPLAIN: the plan, the state verdict, the bytecode.
 //!
-//! Invariant: what is shown is what would run: the same planning and the same code generation, nothing redone
-//! for display.
+//! Invariant: what is shown is what would run: the same planning and the same code generation,
+//! nothing redone for display.
 
 use std::time::Instant;
 
@@ -36,8 +36,9 @@ pub(super) fn explain(cx: &Context<'_>, explain: &ast::Explain) -> Result<Outcom
     super::show::texts(&["plan"], text.lines().map(|line| vec![line.to_owned()]))
 }
 
-/// EXPLAIN ANALYZE: what each instruction did. A query runs for it, once; a view that stands is counted from the first
-/// time that it is asked for, because reading the clock around every instruction costs a little.
+/// EXPLAIN ANALYZE: what each instruction did. A query runs for it, once; a view that stands is
+/// counted from the first time that it is asked for, because reading the clock around every
+/// instruction costs a little.
 fn analyze(cx: &Context<'_>, target: &ExplainTarget) -> Result<Outcome> {
     let mut engine = cx.db.engine();
     let text = match target {

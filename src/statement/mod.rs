@@ -1,8 +1,8 @@
 //! What each family of statements does.
 //!
-//! One file a family: [`query`] reads, [`dml`] changes rows, [`ddl`] changes what exists, [`subscribe`] follows,
-//! [`copy`] moves whole files, [`explain`] and [`show`] look inside. Each takes the lock itself, for one
-//! statement.
+//! One file a family: [`query`] reads, [`dml`] changes rows, [`ddl`] changes what exists,
+//! [`subscribe`] follows, [`copy`] moves whole files, [`explain`] and [`show`] look inside. Each
+//! takes the lock itself, for one statement.
 //! Invariant: a handler that fails leaves the database as it found it.
 
 mod copy;

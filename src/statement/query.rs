@@ -1,6 +1,7 @@
 //! SELECT over what is stored: planned, compiled and stepped once over whole contents.
 //!
-//! An ad-hoc query runs through the same programs as a standing one, with fresh state, and then sorts and cuts.
+//! An ad-hoc query runs through the same programs as a standing one, with fresh state, and then
+//! sorts and cuts.
 //! Invariant: it sees one epoch and changes nothing.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! SET and SHOW of settings.
 //!
-//! Few settings exist, because few things have two right values. Those that clients of PostgreSQL set when they
-//! connect are accepted where the only legal value is what the engine does anyway.
+//! Few settings exist, because few things have two right values. Those that clients of PostgreSQL
+//! set when they connect are accepted where the only legal value is what the engine does anyway.
 //! Invariant: SET of an unknown name is an error, not a silent no-op.
 
 use arena_tr_parser::ast::{Ident, Literal};

@@ -1,8 +1,9 @@
 //! SUBSCRIBE: a query's changes as they are committed.
 //!
-//! A subscription to a whole relation attaches to it; any other query becomes a standing program of its own
-//! that keeps no contents and goes with its reader.
-//! Invariant: snapshot and changes together are the query's contents at every epoch, without gap or overlap.
+//! A subscription to a whole relation attaches to it; any other query becomes a standing program of
+//! its own that keeps no contents and goes with its reader.
+//! Invariant: snapshot and changes together are the query's contents at every epoch, without gap or
+//! overlap.
 
 use arena_tr_parser::ast;
 use arena_tr_types::{Epoch, RelationId, Schema, SqlState};
@@ -72,7 +73,8 @@ pub(crate) fn call_back(
     Ok(Outcome { notices, ..Outcome::tag("SUBSCRIBE") })
 }
 
-/// What a query is followed through: the relation that it names, or a program of its own; with the contents.
+/// What a query is followed through: the relation that it names, or a program of its own; with the
+/// contents.
 fn start(
     cx: &Context<'_>,
     engine: &mut Engine,

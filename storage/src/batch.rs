@@ -1,8 +1,8 @@
 //! Batches: columns of equal length, optional weights, an optional selection. The unit of flow.
 //!
-//! A batch inside a program has at most `limits::BATCH_ROWS` rows; an appended one may be longer and is
-//! sliced ([`Batch::split`]). Append-only streams carry no weights at all; a filter that leaves most rows
-//! carries a selection instead of copying.
+//! A batch inside a program has at most `limits::BATCH_ROWS` rows; an appended one may be longer
+//! and is sliced ([`Batch::split`]). Append-only streams carry no weights at all; a filter that
+//! leaves most rows carries a selection instead of copying.
 //! Invariant: every column, the weights and an `All` selection have `rows()` rows.
 
 use std::borrow::Cow;
@@ -26,8 +26,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch of these columns, `rows` long each (given, because there may be no column). Panics if a
-    /// column has another length.
+    /// A batch of these columns, `rows` long each (given, because there may be no column). Panics
+    /// if a column has another length.
     pub fn new(columns: Vec<Column>, rows: usize) -> Self {
         assert!(columns.iter().all(|c| c.len() == rows), "columns of a batch have one length");
         Self { columns, weights: None, selection: None, rows }
@@ -177,7 +177,8 @@ impl Batch {
         Self { weights: Some(weights), ..self.clone() }
     }
 
-    /// A batch of rows of values. Refuses a row of another length and a value of another physical type.
+    /// A batch of rows of values. Refuses a row of another length and a value of another physical
+    /// type.
     pub fn from_rows(rows: &[Vec<Value>], types: &[DataType]) -> Result<Self, SqlError> {
         let mut builders: Vec<_> =
             types.iter().map(|t| ColumnBuilder::new(t.physical(), rows.len())).collect();
@@ -217,8 +218,8 @@ impl Batch {
         self.live_rows().iter().map(|i| (self.row(i, types), self.weight(i))).collect()
     }
 
-    /// The live rows of these batches in one, in order. `None` if there is no batch (no types are known
-    /// then).
+    /// The live rows of these batches in one, in order. `None` if there is no batch (no types are
+    /// known then).
     pub fn concat(batches: &[Self]) -> Option<Self> {
         let (first, rest) = batches.split_first()?;
         if rest.is_empty() {
@@ -249,8 +250,8 @@ impl Batch {
         crate::delta::consolidate(batches)
     }
 
-    /// The live rows, each as often as its weight says; no selection and no weights remain. Rows of weight 0
-    /// vanish; a negative weight is the caller's mistake and counts as 0.
+    /// The live rows, each as often as its weight says; no selection and no weights remain. Rows of
+    /// weight 0 vanish; a negative weight is the caller's mistake and counts as 0.
     #[must_use]
     pub fn expand_weights(self) -> Self {
         let batch = self.compact();

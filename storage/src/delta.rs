@@ -1,8 +1,8 @@
 //! Deltas: batches seen as change.
 //!
-//! Consolidation sorts rows, adds the weights of identical ones and drops those that cancel, so that what
-//! leaves an epoch depends on the change alone and not on how its rows were batched or in which order
-//! operators produced them.
+//! Consolidation sorts rows, adds the weights of identical ones and drops those that cancel, so
+//! that what leaves an epoch depends on the change alone and not on how its rows were batched or in
+//! which order operators produced them.
 //! Invariant: consolidated rows are distinct, none has weight zero, and their order is that of
 //! [`crate::Column::cmp_identity`] column by column, whatever the order of the input.
 
@@ -56,8 +56,8 @@ impl<'a> Sorted<'a> {
         sorted
     }
 
-    /// Sorts by keys, then what the keys leave undecided. Rows that compare equal are identical, so their
-    /// order does not show.
+    /// Sorts by keys, then what the keys leave undecided. Rows that compare equal are identical, so
+    /// their order does not show.
     fn sort(&self, entries: &mut Vec<Entry>) {
         if entries.is_sorted_by(|a, b| self.cmp(a, b).is_le()) {
             return;
@@ -113,8 +113,9 @@ fn radix_sort(entries: &mut Vec<Entry>) {
     }
 }
 
-/// Adds the weights of identical rows and drops those that cancel. The result is sorted, in batches of at
-/// most `limits::BATCH_ROWS`, without weights where every row arrives once; empty if all cancels.
+/// Adds the weights of identical rows and drops those that cancel. The result is sorted, in batches
+/// of at most `limits::BATCH_ROWS`, without weights where every row arrives once; empty if all
+/// cancels.
 pub fn consolidate(batches: Vec<Batch>) -> Vec<Batch> {
     let Some(all) = Batch::concat(&batches) else { return Vec::new() };
     drop(batches);

@@ -1,8 +1,8 @@
 //! Memory that can be saved: arenas, columns, batches, and the state that programs keep.
 //!
-//! Reading order: [`arena`] hands out chunks and says who pays for them; [`column`] lays values out as
-//! Arrow does; [`batch`] joins columns, weights and a selection into the unit of flow; [`delta`] adds and
-//! cancels rows; `state` and `table` keep what outlives a batch.
+//! Reading order: [`arena`] hands out chunks and says who pays for them; [`column`] lays values out
+//! as Arrow does; [`batch`] joins columns, weights and a selection into the unit of flow; [`delta`]
+//! adds and cancels rows; `state` and `table` keep what outlives a batch.
 //!
 //! **Invariant:** it does not know SQL, plans, operators or the catalog.
 #![deny(unsafe_code)]

@@ -1,7 +1,7 @@
 //! A small deterministic generator of random numbers.
 //!
-//! SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): tests need numbers
-//! that are the same on every machine and for ever, which no library promises.
+//! SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014):
+//! tests need numbers that are the same on every machine and for ever, which no library promises.
 //! Invariant: the same seed gives the same numbers.
 
 /// A generator.

@@ -1,7 +1,8 @@
 //! The bank: money moves, none is made.
 //!
-//! Transfers between ten accounts arrive out of order; debits and credits are summed apart, joined to balances, and
-//! the balances summed. An engine that lets one of the two sums run ahead of the other shows totals that are not zero.
+//! Transfers between ten accounts arrive out of order; debits and credits are summed apart, joined
+//! to balances, and the balances summed. An engine that lets one of the two sums run ahead of the
+//! other shows totals that are not zero.
 
 use std::sync::{Arc, Mutex};
 

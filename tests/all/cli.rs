@@ -14,7 +14,8 @@ fn target_folder() -> std::path::PathBuf {
 
 /// The program, built once.
 fn program() -> Command {
-    // Cargo builds the program for its own package only, so it is asked for here; the build is shared.
+    // Cargo builds the program for its own package only, so it is asked for here; the build is
+    // shared.
     static BUILT: std::sync::Once = std::sync::Once::new();
     BUILT.call_once(|| {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

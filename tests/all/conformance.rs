@@ -1,8 +1,9 @@
 //! The shared corpus: results that PostgreSQL and others vouch for.
 //!
-//! Each folder is counted, queries and other statements apart: passed, failed, not covered. A failed record fails
-//! the build, unless `known_failures.txt` names it with its class. Of the covered query records of a folder at most one
-//! in a hundred may fail, in either way of running it; the folders where it is more are named here, with the reason.
+//! Each folder is counted, queries and other statements apart: passed, failed, not covered. A
+//! failed record fails the build, unless `known_failures.txt` names it with its class. Of the
+//! covered query records of a folder at most one in a hundred may fail, in either way of running
+//! it; the folders where it is more are named here, with the reason.
 
 use std::path::Path;
 
@@ -12,16 +13,17 @@ use arena_tr_tests::format::Fractions;
 use crate::{conformance_data, files};
 
 /// Records that are known to fail, each with its class: `difference` (decided, with the reason in
-/// `docs/differences.md`), `data` (the file never makes what the record reads, so it fails in PostgreSQL too) or
-/// `open` (a defect that is not mended yet). One line each: class, way, place.
-/// The list may only get shorter: a record that is not in it fails the build, and so does a line whose record
-/// passes.
+/// `docs/differences.md`), `data` (the file never makes what the record reads, so it fails in
+/// PostgreSQL too) or `open` (a defect that is not mended yet). One line each: class, way, place.
+/// The list may only get shorter: a record that is not in it fails the build, and so does a line
+/// whose record passes.
 const KNOWN: &str = include_str!("known_failures.txt");
 
-/// Where more than one covered query record in a hundred fails, and how many do; never more than that.
+/// Where more than one covered query record in a hundred fails, and how many do; never more than
+/// that.
 const ABOVE: &[(&str, Way, usize)] = &[
-    // Four of nine have a row that is late at the source, which Flink judges by window; one reads a table that its
-    // file never makes.
+    // Four of nine have a row that is late at the source, which Flink judges by window; one reads a
+    // table that its file never makes.
     ("flink_shared_windows", Way::AdHoc, 5),
     // Which rows LIMIT without ORDER BY keeps, and ties (18); exact sums of floats (11).
     ("datafusion", Way::Views, 30),

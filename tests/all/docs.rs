@@ -1,7 +1,9 @@
-//! The SQL of the documentation, run: `docs/sql.md` and `docs/recipes.md` say nothing that is not so.
+//! The SQL of the documentation, run: `docs/sql.md` and `docs/recipes.md` say nothing that is not
+//! so.
 //!
-//! A block marked `sql` is run; a block marked `text` behind it is the result of its last query, one with
-//! `ndjson` what the file `changes.ndjson` then holds. A section (`## `) starts with an empty database.
+//! A block marked `sql` is run; a block marked `text` behind it is the result of its last query,
+//! one with `ndjson` what the file `changes.ndjson` then holds. A section (`## `) starts with an
+//! empty database.
 
 use std::path::Path;
 

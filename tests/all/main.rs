@@ -1,9 +1,10 @@
 //! Every integration test, in one binary so that the engine links once.
 //!
-//! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against other engines' results,
-//! [`bank`] the invariant that no inconsistent engine keeps, [`oracle`] random queries against a naive evaluator,
-//! [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the program as a user starts it, [`docs`] the SQL of the
-//! documentation, [`tidy`] the rules of STYLE.md.
+//! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against
+//! other engines' results, [`bank`] the invariant that no inconsistent engine keeps, [`oracle`]
+//! random queries against a naive evaluator, [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the
+//! program as a user starts it, [`docs`] the SQL of the documentation, [`tidy`] the rules of
+//! STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
@@ -24,8 +25,8 @@ fn root() -> PathBuf {
     tests.parent().map(PathBuf::from).unwrap_or(tests)
 }
 
-/// The shared conformance data: `ARENA_TR_CONFORMANCE`, or beside the checkout. `None`, with a notice, where it is
-/// absent, as in a user's clone.
+/// The shared conformance data: `ARENA_TR_CONFORMANCE`, or beside the checkout. `None`, with a
+/// notice, where it is absent, as in a user's clone.
 fn conformance_data() -> Option<PathBuf> {
     let beside = || root().join("../shared/conformance");
     let path = std::env::var_os("ARENA_TR_CONFORMANCE").map_or_else(beside, PathBuf::from);

@@ -1,7 +1,8 @@
 //! Nexmark q0 to q22 against other engines' results, however the events are cut into commits.
 //!
-//! The shared events are read through the file connector, once for each size of commit, and again one event at a
-//! time through appenders. At the end of all input every view equals the expected rows as a multiset.
+//! The shared events are read through the file connector, once for each size of commit, and again
+//! one event at a time through appenders. At the end of all input every view equals the expected
+//! rows as a multiset.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -129,7 +130,8 @@ fn multiset(rows: impl IntoIterator<Item = Vec<String>>) -> Multiset {
     out
 }
 
-/// Numbers by value to nine digits, times without trailing zeros: as the data's own comparison does.
+/// Numbers by value to nine digits, times without trailing zeros: as the data's own comparison
+/// does.
 fn normal(cell: &str) -> String {
     if let Ok(number) = cell.parse::<f64>()
         && !cell.is_empty()

@@ -1,8 +1,8 @@
 //! Random queries as materialized views, held to a naive evaluator after commits.
 //!
-//! Every case makes relations, a view (before, between or after the first data), and commits of inserts, updates and
-//! deletes; the view's contents must equal the query evaluated from scratch over the model's rows. A failing case is
-//! shrunk to few changes and printed with its seed.
+//! Every case makes relations, a view (before, between or after the first data), and commits of
+//! inserts, updates and deletes; the view's contents must equal the query evaluated from scratch
+//! over the model's rows. A failing case is shrunk to few changes and printed with its seed.
 //!
 //! `ARENA_TR_ORACLE_CASES` and `ARENA_TR_ORACLE_SEED` widen or repeat a run.
 

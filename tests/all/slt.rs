@@ -1,6 +1,7 @@
 //! Our own corpus: `tests/sql/**/*.slt`, every record, both ways.
 //!
-//! Nothing is "not covered" here: what the engine does not support is written down as an expected error.
+//! Nothing is "not covered" here: what the engine does not support is written down as an expected
+//! error.
 
 use arena_tr_tests::corpus::{Tally, Way, run_file};
 use arena_tr_tests::format::Fractions;

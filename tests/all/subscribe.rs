@@ -20,7 +20,8 @@ fn subscribe(session: &mut Session, sql: &str) -> Subscription {
     outcomes.remove(0).subscription.take().expect("SUBSCRIBE gives one")
 }
 
-/// All that waits: the epoch, counted from the first one, then rows as text with their weights, sorted.
+/// All that waits: the epoch, counted from the first one, then rows as text with their weights,
+/// sorted.
 fn told(subscription: &mut Subscription) -> Vec<(u64, Vec<String>)> {
     let mut all = Vec::new();
     while let Some(changes) = subscription.try_next().expect("the subscription lives") {

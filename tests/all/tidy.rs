@@ -1,14 +1,17 @@
 //! The rules of STYLE.md, executed.
 //!
-//! Layers are read from every `Cargo.toml`; headers, sizes, and banned words from every source file.
+//! Layers are read from every `Cargo.toml`; headers, sizes, and banned words from every source
+//! file.
 
 use std::path::{Path, PathBuf};
 
 use crate::{files, root};
 
-/// Longest file, and the widest line: the formatter holds 100, this holds what it cannot break.
-const FILE_LINES: usize = 610;
-const LINE_CHARS: usize = 130;
+/// Longest file, and the widest line that is not text.
+const FILE_LINES: usize = 600;
+const LINE_CHARS: usize = 100;
+/// Where a comment must stand on one line: it becomes a cell of the page of opcodes.
+const WIDE_FILES: &[&str] = &["vm/src/bytecode/table.rs"];
 
 /// Which of our crates each may import (its own tests may import more).
 const LAYERS: &[(&str, &[&str])] = &[
@@ -91,8 +94,14 @@ fn files_and_lines_keep_their_size() {
         if n_lines > FILE_LINES {
             wrong.push(format!("{}: {n_lines} lines", place(&path)));
         }
+        let mut in_string = false;
         for (i, line) in text.lines().enumerate() {
-            let is_text = line.trim_start().starts_with(['"', '/', '|']) || line.contains('"');
+            let n_quotes = line.replace("\\\"", "").replace("'\"'", "").matches('"').count();
+            let is_text = in_string
+                || n_quotes > 0
+                || line.contains("://")
+                || WIDE_FILES.contains(&place(&path).as_str());
+            in_string ^= n_quotes % 2 == 1;
             if line.chars().count() > LINE_CHARS && !is_text {
                 wrong.push(format!("{}:{}: wider than {LINE_CHARS}", place(&path), i + 1));
             }

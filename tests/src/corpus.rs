@@ -1,11 +1,11 @@
 //! One `.slt` file against a fresh database, in one of two ways.
 //!
-//! *Ad hoc*: every record as it stands. *As views*: every query that returns rows becomes a materialized view,
-//! made before the data arrives where the order of statements allows it, and is read where the query stands, so
-//! that the incremental path has to give the same rows.
-//! A record is *not covered* only when the engine refuses it as not supported (0A000), or when it fails and names
-//! something that a statement so refused would have made or changed. A statement that fails for any other reason
-//! is a failure, and so is everything that fails because of it.
+//! *Ad hoc*: every record as it stands. *As views*: every query that returns rows becomes a
+//! materialized view, made before the data arrives where the order of statements allows it, and is
+//! read where the query stands, so that the incremental path has to give the same rows. A record is
+//! *not covered* only when the engine refuses it as not supported (0A000), or when it fails and
+//! names something that a statement so refused would have made or changed. A statement that fails
+//! for any other reason is a failure, and so is everything that fails because of it.
 //! Invariant: passed + failed + not covered = records judged.
 
 use std::collections::BTreeMap;
@@ -200,8 +200,8 @@ impl Run {
         self.tally.count(case.kind).passed += 1;
     }
 
-    /// Counts as not covered what is not supported or fails by what was not, and remembers what that leaves
-    /// undone; anything else counts as failed.
+    /// Counts as not covered what is not supported or fails by what was not, and remembers what
+    /// that leaves undone; anything else counts as failed.
     fn fail_unless_refused(&mut self, case: Case<'_>, error: Option<&Error>, why: &str) {
         let construct = match error {
             Some(error) if error.kind() == ErrorKind::Unsupported => Some(error.message()),
@@ -336,7 +336,8 @@ impl Run {
                     self.statement(sql, &StatementExpect::Ok, &loc.to_string());
                 }
                 Record::Query { sql, expected, loc, .. } => match views.remove(&i) {
-                    // What the query reads may be made between the tables and it: then the view comes late.
+                    // What the query reads may be made between the tables and it: then the view
+                    // comes late.
                     Some(Err(error)) if error.state() == SqlState::UNDEFINED_TABLE => {
                         let view = self.make_view(i, sql);
                         self.read_view(sql, expected, view, &loc.to_string());

@@ -9,8 +9,8 @@ use arena_tr::Value;
 pub enum Fractions {
     /// As PostgreSQL does, so lines are compared as they are.
     Exact,
-    /// `7.0` and `00:00:05.0` stand for `7` and `00:00:05`, as in files taken from Java programs: both sides are
-    /// compared without such a fraction.
+    /// `7.0` and `00:00:05.0` stand for `7` and `00:00:05`, as in files taken from Java programs:
+    /// both sides are compared without such a fraction.
     ZeroDropped,
 }
 

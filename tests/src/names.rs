@@ -1,8 +1,9 @@
 //! Which names a statement mentions, and which it would have made or changed.
 //!
-//! Needed to tell what depends on a statement that the engine does not support. Words are taken from the
-//! project's own scanner, so nothing inside a string or a comment is a name.
-//! Invariant: names are folded as the engine folds them: unquoted ones to lower case, quoted ones as written.
+//! Needed to tell what depends on a statement that the engine does not support. Words are taken
+//! from the project's own scanner, so nothing inside a string or a comment is a name.
+//! Invariant: names are folded as the engine folds them: unquoted ones to lower case, quoted ones
+//! as written.
 
 use arena_tr::sql::{TokenKind, tokens};
 
@@ -48,8 +49,8 @@ pub(crate) fn first_words(sql: &str) -> (String, String) {
     (words.next().unwrap_or_default(), words.next().unwrap_or_default())
 }
 
-/// Names that a statement makes or changes: what stands behind CREATE or ALTER and the kind of object, INSERT INTO,
-/// UPDATE, DELETE FROM, MERGE INTO, COPY and TRUNCATE; behind a WITH too.
+/// Names that a statement makes or changes: what stands behind CREATE or ALTER and the kind of
+/// object, INSERT INTO, UPDATE, DELETE FROM, MERGE INTO, COPY and TRUNCATE; behind a WITH too.
 pub(crate) fn changed(sql: &str) -> Vec<String> {
     let pieces = pieces(sql);
     let mut names = Vec::new();

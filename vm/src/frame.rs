@@ -1,9 +1,10 @@
 //! The register file: the mutable scratch that a program runs on.
 //!
-//! One frame serves all pipelines of a task. A register holds a column of the current rows; writing it
-//! recycles the buffer that it held, unless a batch that was handed on still refers to it. A selection
-//! register holds which of the current rows are meant.
-//! Invariant: registers of the current row space have `rows` rows; everything here is dead between steps.
+//! One frame serves all pipelines of a task. A register holds a column of the current rows; writing
+//! it recycles the buffer that it held, unless a batch that was handed on still refers to it. A
+//! selection register holds which of the current rows are meant.
+//! Invariant: registers of the current row space have `rows` rows; everything here is dead between
+//! steps.
 
 use arena_tr_storage::{Buffer, Column, Fixed, MutBuffer, Selection};
 use arena_tr_types::SqlError;
@@ -110,8 +111,8 @@ impl Frame {
         self.failed.extend(self.row_errors.drain());
     }
 
-    /// Forgets all columns, so that batches handed on are not kept alive between steps by registers that
-    /// only forwarded them. Buffers that only this frame holds stay for the next step.
+    /// Forgets all columns, so that batches handed on are not kept alive between steps by registers
+    /// that only forwarded them. Buffers that only this frame holds stay for the next step.
     pub(crate) fn release(&mut self) {
         self.new_columns.clear();
         self.weights = None;

@@ -1,9 +1,10 @@
 //! Where plans meet data: bytecode, interpreter, kernels, state instructions.
 //!
-//! Two planes. The *control plane* decides what runs when: [`codegen`] turns a physical plan into a verified
-//! [`Program`] ([`bytecode`]), and [`runtime`] steps it once per epoch. The *data plane* decides what happens
-//! to rows: [`interp`] walks a pipeline's instructions over the registers of a [`frame`], each
-//! instruction being one call of a [`kernel`] (pure, on columns) or of a [`state_op`] (which remembers).
+//! Two planes. The *control plane* decides what runs when: [`codegen`] turns a physical plan into a
+//! verified [`Program`] ([`bytecode`]), and [`runtime`] steps it once per epoch. The *data plane*
+//! decides what happens to rows: [`interp`] walks a pipeline's instructions over the registers of a
+//! [`frame`], each instruction being one call of a [`kernel`] (pure, on columns) or of a
+//! [`state_op`] (which remembers).
 //!
 //! **Invariant:** it does not know SQL text, sessions, the log, or any clock.
 #![deny(unsafe_code)]

@@ -1,7 +1,7 @@
 //! Which kernel an instruction runs, and whether it may fail.
 //!
-//! The one place where the program model meets the kernels; the verifier asks it too, so that a program whose
-//! functions have no kernel is refused before it runs.
+//! The one place where the program model meets the kernels; the verifier asks it too, so that a
+//! program whose functions have no kernel is refused before it runs.
 //! Invariant: a function that can fail for a row is never reported as infallible.
 
 use arena_tr_types::function::{Signature, Ty, signatures};

@@ -29,7 +29,8 @@ fn count_new(seen: &mut u8, range: usize, counts: &mut [u64]) {
     }
 }
 
-/// One day after the other in one row of counters, as the events are of one day; the row is written at the end.
+/// One day after the other in one row of counters, as the events are of one day; the row is written
+/// at the end.
 pub(super) fn q15(events: &Events) -> u64 {
     let b = &events.bids;
     let mut bidders: Map<(i64, i64), u8> = Map::default();

@@ -1,10 +1,13 @@
-//! Nexmark's queries as an expert would write them by hand: one thread, plain loops over vectors, hash maps.
+//! Nexmark's queries as an expert would write them by hand: one thread, plain loops over vectors,
+//! hash maps.
 //!
-//! They keep a stream's rules: rows in the order of arrival, joins that take either side first, a watermark
-//! four seconds behind the latest event, windows whose state goes when they close. A row of the result is written,
-//! strings included, to a buffer of 64 KiB that the compiler cannot see through. What a general engine also
-//! does (commits, retractions, NULLs, overflow checks) they leave out: they are the bar, not a rival.
-//! Invariant: a loop gives as many rows as the query's result has in the end, unless its doc says otherwise.
+//! They keep a stream's rules: rows in the order of arrival, joins that take either side first, a
+//! watermark four seconds behind the latest event, windows whose state goes when they close. A row
+//! of the result is written, strings included, to a buffer of 64 KiB that the compiler cannot see
+//! through. What a general engine also does (commits, retractions, NULLs, overflow checks) they
+//! leave out: they are the bar, not a rival.
+//! Invariant: a loop gives as many rows as the query's result has in the end, unless its doc says
+//! otherwise.
 
 mod group;
 mod join;

@@ -1,4 +1,5 @@
-//! Windows of event time: they close when the watermark passes their end, and their state goes then.
+//! Windows of event time: they close when the watermark passes their end, and their state goes
+//! then.
 //!
 //! Invariant: a closed window's rows have been written; nothing of it is left.
 
@@ -29,7 +30,8 @@ impl Slices {
         *self.open[at].1.entry(key).or_insert(0) += 1;
     }
 
-    /// Writes the most frequent keys of the window that ends with this slice, and forgets what no later one needs.
+    /// Writes the most frequent keys of the window that ends with this slice, and forgets what no
+    /// later one needs.
     fn close(&mut self, end: i64, out: &mut Out) {
         self.total.clear();
         for (_, counts) in self.open.iter().filter(|s| s.0 >= end - SLICES && s.0 < end) {
@@ -172,7 +174,8 @@ struct Sitting {
     bids: u32,
 }
 
-/// Gives up on rows so late that they would join two sittings: there is none in order within the gap.
+/// Gives up on rows so late that they would join two sittings: there is none in order within the
+/// gap.
 pub(super) fn q11(events: &Events) -> u64 {
     let b = &events.bids;
     let mut open: Map<i64, Sitting> = Map::default();

@@ -1,6 +1,7 @@
 //! The buffer between an input and a decoder.
 //!
-//! Rows that span blocks are kept whole: what a decoder left is moved to the front and more is read behind it.
+//! Rows that span blocks are kept whole: what a decoder left is moved to the front and more is read
+//! behind it.
 //! Invariant: the buffer grows only while a single row does not fit.
 
 use std::io::{self, Read};
@@ -63,7 +64,8 @@ impl Blocks {
     /// Reads more behind the text at hand.
     pub(crate) fn fill(&mut self) -> io::Result<Filled> {
         if self.is_last {
-            // What a decoder cannot take even knowing that it is the last text is no text of its format.
+            // What a decoder cannot take even knowing that it is the last text is no text of its
+            // format.
             return Ok(Filled::End);
         }
         if self.start > 0 {

@@ -1,7 +1,8 @@
 //! CSV as PostgreSQL's COPY reads it: RFC 4180, NULL as unquoted text, line breaks inside quotes.
 //!
 //! A record without quotes is cut at its delimiters; one with quotes is walked through.
-//! Invariant: a quoted field is never NULL; every record has as many fields as the file has columns.
+//! Invariant: a quoted field is never NULL; every record has as many fields as the file has
+//! columns.
 
 use arena_tr::{Schema, SqlState};
 use memchr::{memchr, memchr_iter, memchr3};
@@ -86,8 +87,8 @@ impl CsvDecoder {
         }
     }
 
-    /// The end of the record at the start of `text`: without its line break, and with it; whether it has
-    /// quotes. `None` if the text ends before.
+    /// The end of the record at the start of `text`: without its line break, and with it; whether
+    /// it has quotes. `None` if the text ends before.
     fn record(&self, text: &[u8], is_last: bool) -> Option<(usize, usize, bool)> {
         let CsvFormat { quote, escape, .. } = self.format;
         let plain = memchr(b'\n', text);

@@ -7,7 +7,8 @@ use memchr::memchr2;
 
 use crate::rows::Fault;
 
-/// Bytes of a string that are looked through eight at a time, before the search for long ones takes over.
+/// Bytes of a string that are looked through eight at a time, before the search for long ones takes
+/// over.
 const SHORT_STRING: usize = 32;
 
 /// A place in a text.
@@ -154,9 +155,10 @@ impl<'a> Cursor<'a> {
 fn quote_or_escape(text: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;
-    // PERF: most strings are short, and a call for each costs more than looking at eight bytes at once
-    // (with the comparison of keys in `json.rs`: 1.4 to 2.9 million Nexmark bids/s, three of seven columns).
-    // The lowest bit found is exact; higher ones may be false, and are not looked at.
+    // PERF: most strings are short, and a call for each costs more than looking at eight bytes at
+    // once (with the comparison of keys in `json.rs`: 1.4 to 2.9 million Nexmark bids/s, three of
+    // seven columns). The lowest bit found is exact; higher ones may be false, and are not looked
+    // at.
     let is_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     let mut at = 0;
     while at < SHORT_STRING {

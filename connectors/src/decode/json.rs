@@ -1,9 +1,9 @@
 //! NDJSON, read towards a schema: one object a line, its members into columns.
 //!
-//! The keys of a line mostly come in the order of the line before, so each is compared with the one expected
-//! before it is looked up. Values of columns that nobody wants are stepped over. What a value means to a
-//! column is what PostgreSQL's `json_populate_record` says: its text goes through the type's input function,
-//! null and a missing key are NULL.
+//! The keys of a line mostly come in the order of the line before, so each is compared with the one
+//! expected before it is looked up. Values of columns that nobody wants are stepped over. What a
+//! value means to a column is what PostgreSQL's `json_populate_record` says: its text goes through
+//! the type's input function, null and a missing key are NULL.
 //! Invariant: a line is good or malformed as a whole; keys no column has are ignored.
 
 use std::collections::HashMap;

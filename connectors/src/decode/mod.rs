@@ -1,8 +1,10 @@
 //! Text becomes rows: blocks of bytes in, cells in columns out.
 //!
-//! [`TextSource`] owns the loop: read a block, let the format's decoder take whole rows from it, keep the rest
-//! for the next block. What is between source and decoder is one buffer that is filled again and again.
-//! Invariant: a decoder consumes whole rows only; where a block ends has no influence on what is read.
+//! [`TextSource`] owns the loop: read a block, let the format's decoder take whole rows from it,
+//! keep the rest for the next block. What is between source and decoder is one buffer that is
+//! filled again and again.
+//! Invariant: a decoder consumes whole rows only; where a block ends has no influence on what is
+//! read.
 
 mod block;
 pub(crate) mod csv;

@@ -1,7 +1,7 @@
 //! The connector `file`: rows of a file, changes into a file.
 //!
-//! Encoding and compression follow from ENCODE and the path's ending; the formats themselves are elsewhere.
-//! Files, and nothing else of the file system, are touched here.
+//! Encoding and compression follow from ENCODE and the path's ending; the formats themselves are
+//! elsewhere. Files, and nothing else of the file system, are touched here.
 //! Invariant: every error names the path.
 
 use std::fs::File;

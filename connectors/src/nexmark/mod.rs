@@ -1,16 +1,17 @@
 //! The connector `nexmark`: people, auctions and bids out of a seed.
 //!
-//! The generator is our own, not the `nexmark` crate: that one draws events one after the other from a
-//! cryptographic generator and builds every string of every event, so three sources would each make all three
-//! kinds in full. Here the number of an event determines everything about it ([`model`]): events of other
-//! kinds are skipped for the price of a remainder, columns nobody wants are never made, and floating point,
-//! which differs between machines in its last digits, is not used. Proportions, ids, skew and the form of the
-//! fields are those of the benchmark.
+//! The generator is our own, not the `nexmark` crate: that one draws events one after the other
+//! from a cryptographic generator and builds every string of every event, so three sources would
+//! each make all three kinds in full. Here the number of an event determines everything about it
+//! ([`model`]): events of other kinds are skipped for the price of a remainder, columns nobody
+//! wants are never made, and floating point, which differs between machines in its last digits, is
+//! not used. Proportions, ids, skew and the form of the fields are those of the benchmark.
 //!
-//! Within a group of `out_of_order` events the order is a fixed shuffle while times rise with the numbers:
-//! that is the disorder of the stream. A poll for `n` rows goes through `n` events of all kinds, so that
-//! sources polled side by side stay at the same event time.
-//! Invariant: sources with the same seed and options are parts of one stream, whatever the size of polls.
+//! Within a group of `out_of_order` events the order is a fixed shuffle while times rise with the
+//! numbers: that is the disorder of the stream. A poll for `n` rows goes through `n` events of all
+//! kinds, so that sources polled side by side stay at the same event time.
+//! Invariant: sources with the same seed and options are parts of one stream, whatever the size of
+//! polls.
 
 mod model;
 mod words;
@@ -163,7 +164,8 @@ struct Order {
 
 impl Order {
     fn new(events: u64, group: u64) -> Self {
-        // A stride that shares a factor with the size would repeat some events and leave out others.
+        // A stride that shares a factor with the size would repeat some events and leave out
+        // others.
         let about = group * 5 / 8 + 1;
         let stride = (about..).find(|s| gcd(*s, group) == 1).unwrap_or(1) % group;
         Self { events, group, stride, base: 0, place: 0, given_in_group: 0 }

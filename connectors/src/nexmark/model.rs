@@ -1,9 +1,11 @@
 //! The auction house: which event is what, and who takes part in it.
 //!
-//! Events are numbered. Of every fifty the first is a person, the next three are auctions, the rest bids, so
-//! the number alone says what exists by then. Some take part more than others: half of all bids go to the
-//! newest hundredth auction, three quarters of bids and auctions come from the newest hundredth person.
-//! Invariant: whoever and whatever an event refers to has a lower number (or is the event's own kind's first).
+//! Events are numbered. Of every fifty the first is a person, the next three are auctions, the rest
+//! bids, so the number alone says what exists by then. Some take part more than others: half of all
+//! bids go to the newest hundredth auction, three quarters of bids and auctions come from the
+//! newest hundredth person.
+//! Invariant: whoever and whatever an event refers to has a lower number (or is the event's own
+//! kind's first).
 
 use crate::random::Dice;
 

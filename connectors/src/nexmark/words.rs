@@ -1,7 +1,7 @@
 //! The text of people, auctions and bids.
 //!
-//! Invariant: each function appends to a buffer that its caller reuses; none is called for a column that
-//! nobody wants.
+//! Invariant: each function appends to a buffer that its caller reuses; none is called for a column
+//! that nobody wants.
 
 use super::model::{Model, Purpose};
 use crate::random::{Dice, push_letters};

@@ -1,7 +1,7 @@
 //! What the cells of a Parquet column mean, and their values.
 //!
-//! Invariant: a value that its meaning does not allow (a timestamp beyond our range) is an error, not another
-//! value.
+//! Invariant: a value that its meaning does not allow (a timestamp beyond our range) is an error,
+//! not another value.
 
 use arena_tr::{Decimal, Value};
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};

@@ -1,8 +1,9 @@
 //! Parquet files: columns in, columns out.
 //!
-//! Only flat files: columns of numbers, text, dates and times; a repeated or nested column is an error that
-//! names it. Columns are found by name, only wanted ones are read. Types that Parquet does not have (NUMERIC
-//! without a scale, intervals, arrays, rows) are written as the text SQL prints and read back from it.
+//! Only flat files: columns of numbers, text, dates and times; a repeated or nested column is an
+//! error that names it. Columns are found by name, only wanted ones are read. Types that Parquet
+//! does not have (NUMERIC without a scale, intervals, arrays, rows) are written as the text SQL
+//! prints and read back from it.
 //! Invariant: what [`write`] writes, [`read`] reads back as the same values.
 
 mod meaning;

@@ -1,7 +1,7 @@
 //! Reading Parquet: wanted columns only, a row group after the other.
 //!
-//! Each column has its own reader, opened when the column is first wanted and moved on to where the others
-//! are; a column nobody wants is never touched.
+//! Each column has its own reader, opened when the column is first wanted and moved on to where the
+//! others are; a column nobody wants is never touched.
 //! Invariant: a cell that does not fit its column makes its row malformed, and no other.
 
 use std::collections::BTreeMap;
@@ -218,7 +218,8 @@ fn nested(path: &str, column: &str) -> Error {
 }
 
 impl Leaf {
-    /// Reads rows `start..start + n` of a group: the cells that are not NULL, and the definition levels.
+    /// Reads rows `start..start + n` of a group: the cells that are not NULL, and the definition
+    /// levels.
     fn read(
         &mut self,
         file: &SerializedFileReader<File>,

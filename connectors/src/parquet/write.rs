@@ -1,7 +1,7 @@
 //! Writing Parquet: rows gather in memory and become row groups.
 //!
-//! A Parquet file ends with its table of contents, so it can be read only once it is finished: at `flush`, or
-//! when the sink goes away.
+//! A Parquet file ends with its table of contents, so it can be read only once it is finished: at
+//! `flush`, or when the sink goes away.
 //! Invariant: after a flush the file is complete, and a later write is refused.
 
 use std::fs::File;

@@ -71,8 +71,8 @@ pub enum ExprKind {
     TypedString { data_type: TypeName, value: String },
     /// EXTRACT(field FROM e): the field in lower case.
     Extract { field: String, expr: Box<Expr> },
-    /// A function, aggregate or window function call. Special syntax (SUBSTRING FROM, POSITION IN, TRIM,
-    /// OVERLAY, CEIL ...) is lowered to plain calls.
+    /// A function, aggregate or window function call. Special syntax (SUBSTRING FROM, POSITION IN,
+    /// TRIM, OVERLAY, CEIL ...) is lowered to plain calls.
     Call(Box<FunctionCall>),
     /// ARRAY[...].
     Array(Vec<Expr>),

@@ -1,6 +1,7 @@
 //! Our own tree: what a statement says, with spans and without any of the parsing library's types.
 //!
-//! Statements stand here, queries in [`query`], expressions in [`expr`], type names in [`TypeName`].
+//! Statements stand here, queries in [`query`], expressions in [`expr`], type names in
+//! [`TypeName`].
 //! Invariant: the height of any tree is at most the limit that lowering enforces, so walking one by
 //! recursion is safe.
 
@@ -39,7 +40,8 @@ pub struct ObjectName {
 /// A type as written: the planner gives it meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeName {
-    /// Lower-case name without arguments: `numeric`, `character varying`, `timestamp with time zone`, `row`.
+    /// Lower-case name without arguments: `numeric`, `character varying`, `timestamp with time
+    /// zone`, `row`.
     pub name: String,
     /// Arguments: precision, scale, length.
     pub args: Vec<u32>,
@@ -97,7 +99,8 @@ pub enum StatementKind {
     WaitForSources,
     /// FLUSH: until all that was inserted is in all views.
     Flush,
-    /// A statement that is known but not built; `what` names it for the error ("BEGIN", "ALTER TABLE").
+    /// A statement that is known but not built; `what` names it for the error ("BEGIN", "ALTER
+    /// TABLE").
     Unsupported { what: String },
 }
 
@@ -358,7 +361,8 @@ pub struct Delete {
     pub returning: Vec<SelectItem>,
 }
 
-/// SUBSCRIBE name | (query) [WHERE ...] [ENVELOPE UPSERT (KEY (...))] [WITH (...)] [AS OF EPOCH n] [UP TO EPOCH n].
+/// SUBSCRIBE name | (query) [WHERE ...] [ENVELOPE UPSERT (KEY (...))] [WITH (...)] [AS OF EPOCH n]
+/// [UP TO EPOCH n].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscribe {
     /// As a query: `SUBSCRIBE v WHERE p` is `SELECT * FROM v WHERE p`.
@@ -380,7 +384,8 @@ pub struct Explain {
     pub form: ExplainForm,
     /// ANALYZE.
     pub analyze: bool,
-    /// The statement: a query, CREATE MATERIALIZED VIEW, or INSERT ... SELECT; or an existing view's name.
+    /// The statement: a query, CREATE MATERIALIZED VIEW, or INSERT ... SELECT; or an existing
+    /// view's name.
     pub target: ExplainTarget,
 }
 

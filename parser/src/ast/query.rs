@@ -1,7 +1,7 @@
 //! Queries: SELECT and what may stand in it.
 //!
-//! Invariant: set operations nest only as deep as the text's parentheses or as their left-deep chain,
-//! both bounded by lowering.
+//! Invariant: set operations nest only as deep as the text's parentheses or as their left-deep
+//! chain, both bounded by lowering.
 
 use super::expr::{Expr, FunctionCall, WindowSpec};
 use super::{Ident, ObjectName};
@@ -296,7 +296,8 @@ pub struct TimeWindowCall {
     pub partition_by: Vec<Expr>,
     /// The time column.
     pub time: Expr,
-    /// TUMBLE: size [, offset]; HOP: slide, size [, offset]; CUMULATE: step, max [, offset]; SESSION: gap.
+    /// TUMBLE: size [, offset]; HOP: slide, size [, offset]; CUMULATE: step, max [, offset];
+    /// SESSION: gap.
     pub args: Vec<Expr>,
     /// Where.
     pub span: Span,

@@ -1,8 +1,9 @@
 //! Clauses that the grammar library cannot take are cut from the token stream and kept beside it.
 //!
-//! A fragment of a statement (a query, an expression, a list of FROM items) goes through here before
-//! the library sees it. Time windows in FROM are parsed at once and replaced by one word; other
-//! clauses are cut out and leave a mark at their position. Lowering finds both by byte position.
+//! A fragment of a statement (a query, an expression, a list of FROM items) goes through here
+//! before the library sees it. Time windows in FROM are parsed at once and replaced by one word;
+//! other clauses are cut out and leave a mark at their position. Lowering finds both by byte
+//! position.
 //! Invariant: every mark is taken by the node it belongs to; one that nobody takes is an error, so
 //! nothing that was written is ever silently ignored.
 
@@ -380,7 +381,8 @@ impl Cutter<'_, '_> {
         true
     }
 
-    /// `FETCH FIRST (expression) ROWS ONLY`: the library takes only a number there, LIMIT takes both.
+    /// `FETCH FIRST (expression) ROWS ONLY`: the library takes only a number there, LIMIT takes
+    /// both.
     fn fetch_expression(&mut self) -> Result<bool, ParseError> {
         let first = self.src.is_word(self.at + 1, "FIRST") || self.src.is_word(self.at + 1, "NEXT");
         let open = self.at + 2;

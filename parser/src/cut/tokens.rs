@@ -164,8 +164,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Appends a token, joining what the library keeps apart: adjacent string literals with a line break
-/// between them are one, and `?` is an operator here.
+/// Appends a token, joining what the library keeps apart: adjacent string literals with a line
+/// break between them are one, and `?` is an operator here.
 fn push(tokens: &mut Vec<TokenWithSpan>, next: TokenWithSpan, newline_before: bool) {
     if let Some(last) = tokens.last_mut() {
         let adjacent = last.span.end == next.span.start;

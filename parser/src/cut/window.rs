@@ -1,7 +1,7 @@
 //! TUMBLE, HOP, CUMULATE and SESSION in FROM, in both neighbours' spellings.
 //!
-//! `TUMBLE(t, ts, INTERVAL '1' MINUTE)`, `TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL ..))`, named
-//! arguments `DATA => .., TIMECOL => .., SIZE => ..`, `SESSION(t PARTITION BY k, ts, gap)`.
+//! `TUMBLE(t, ts, INTERVAL '1' MINUTE)`, `TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL ..))`,
+//! named arguments `DATA => .., TIMECOL => .., SIZE => ..`, `SESSION(t PARTITION BY k, ts, gap)`.
 //! Invariant: a call is read as a time window only where a FROM item starts; elsewhere these names
 //! are ordinary functions.
 

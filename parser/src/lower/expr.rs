@@ -1,6 +1,7 @@
 //! Expressions: one arm per form, each handing over to a helper.
 //!
-//! Invariant: every form of the library's is either one of ours, a plain call, or named as not built.
+//! Invariant: every form of the library's is either one of ours, a plain call, or named as not
+//! built.
 
 use sqlparser::ast as lib;
 

@@ -1,4 +1,5 @@
-//! Calls, with everything that may stand around one: DISTINCT, ORDER BY, WITHIN GROUP, FILTER, OVER.
+//! Calls, with everything that may stand around one: DISTINCT, ORDER BY, WITHIN GROUP, FILTER,
+//! OVER.
 //!
 //! Invariant: a clause that is not built is named, never dropped.
 

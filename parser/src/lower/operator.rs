@@ -112,7 +112,8 @@ impl Lower<'_, '_> {
             levels += usize::from(!same_list);
         }
         self.cx.deeper_by(levels, self.place(), || {
-            // `a < b < c` has no meaning in SQL: comparisons stand alone unless parentheses say otherwise.
+            // `a < b < c` has no meaning in SQL: comparisons stand alone unless parentheses say
+            // otherwise.
             if rights.windows(2).any(|pair| is_comparison(&pair[0].0) && is_comparison(&pair[1].0))
             {
                 let message = "a comparison of a comparison needs parentheses";

@@ -1,4 +1,5 @@
-//! Type names, from tokens: `numeric(10, 2)`, `timestamp(3) with time zone`, `text[]`, `row(a int)`.
+//! Type names, from tokens: `numeric(10, 2)`, `timestamp(3) with time zone`, `text[]`, `row(a
+//! int)`.
 //!
 //! Our own small grammar serves column definitions and, through the library's printed form, casts.
 //! Invariant: the name is in lower case with single spaces, precision apart from it in `args`.

@@ -1,8 +1,8 @@
 //! Tokens for the interactive side: colours, completion, and where a statement ends.
 //!
 //! The parser's own tokens refuse a text that is not finished; someone who types is never finished.
-//! This scanner takes every text, says what each piece is, and marks what has no end yet. Its tokens
-//! have the same boundaries as the parser's.
+//! This scanner takes every text, says what each piece is, and marks what has no end yet. Its
+//! tokens have the same boundaries as the parser's.
 //! Invariant: tokens are in order, do not overlap, and only white space lies between them.
 
 mod keywords;
@@ -236,7 +236,8 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
     pieces(text).0
 }
 
-/// Whether a text can be run as it is: every statement in it ends with a semicolon, or there is none.
+/// Whether a text can be run as it is: every statement in it ends with a semicolon, or there is
+/// none.
 pub fn is_complete(text: &str) -> bool {
     let (_, open) = pieces(text);
     !open

@@ -74,7 +74,8 @@ fn keywords_are_sorted_capitals() {
 }
 
 /// The scanner's boundaries against the parser's. The parser joins adjacent strings and `UESCAPE`,
-/// so each of its tokens must consist of whole tokens of the scanner, more than one only if strings.
+/// so each of its tokens must consist of whole tokens of the scanner, more than one only if
+/// strings.
 fn agree(text: &str) {
     let Ok(source) = Source::new(text) else { return };
     let scanned: Vec<_> =

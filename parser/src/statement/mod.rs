@@ -1,8 +1,8 @@
 //! Which parser takes a statement.
 //!
-//! A text is tokenized once and cut at its semicolons. The first words decide who reads a statement:
-//! each head has a function named after it. Statements that are known but not built become a node
-//! that names them; an unknown head is an error with a suggestion.
+//! A text is tokenized once and cut at its semicolons. The first words decide who reads a
+//! statement: each head has a function named after it. Statements that are known but not built
+//! become a node that names them; an unknown head is an error with a suggestion.
 //! Invariant: every token of a statement is read by someone; what is left over is an error.
 
 mod admin;
@@ -247,7 +247,8 @@ impl Cursor<'_, '_> {
         Ok(StatementKind::Query(Box::new(query)))
     }
 
-    /// WITH before a change: its tables move into the INSERT's query, or are kept beside UPDATE and DELETE.
+    /// WITH before a change: its tables move into the INSERT's query, or are kept beside UPDATE and
+    /// DELETE.
     fn change_with(&mut self, change: usize) -> Result<StatementKind, ParseError> {
         if self.src.is_word(change, "MERGE") {
             return Ok(StatementKind::Unsupported { what: "WITH before MERGE".to_owned() });

@@ -263,7 +263,8 @@ impl Binder<'_> {
     }
 }
 
-/// How many queries outward all columns of a call belong; 0 if any is of the query at hand, or none is named.
+/// How many queries outward all columns of a call belong; 0 if any is of the query at hand, or none
+/// is named.
 fn own_level(call: &AggCall) -> usize {
     let mut least: Option<usize> = None;
     call.each_expr(&mut |e| {

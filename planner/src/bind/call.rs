@@ -1,6 +1,8 @@
-//! Calls: forms that SQL writes as calls but treats apart, then aggregates, window functions, functions.
+//! Calls: forms that SQL writes as calls but treats apart, then aggregates, window functions,
+//! functions.
 //!
-//! Invariant: a clause that a kind of call does not take (DISTINCT, FILTER, `*`) is an error, never dropped.
+//! Invariant: a clause that a kind of call does not take (DISTINCT, FILTER, `*`) is an error, never
+//! dropped.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::{self, FunctionCall};
@@ -15,8 +17,8 @@ use super::coerce::{CastContext, null_of, type_name};
 use super::types::data_type;
 use super::window::window_function;
 
-/// The aggregates of PostgreSQL that are not built (those of kind `a` in its `pg_proc` that [`AggFunc`] lacks):
-/// named, so that the error does not say they do not exist.
+/// The aggregates of PostgreSQL that are not built (those of kind `a` in its `pg_proc` that
+/// [`AggFunc`] lacks): named, so that the error does not say they do not exist.
 pub(crate) const OTHER_AGGREGATES: &[&str] = &[
     "bit_and",
     "bit_or",
@@ -261,7 +263,8 @@ impl Binder<'_> {
         Ok(Expr { kind, ty, nullable, span: self.place(span) })
     }
 
-    /// `date(x)`, `text(x)`: a type's name called with one argument casts, where no function has that name.
+    /// `date(x)`, `text(x)`: a type's name called with one argument casts, where no function has
+    /// that name.
     fn bind_cast_call(&mut self, name: &str, args: &[Expr]) -> Result<Option<Expr>, PlanError> {
         let known = arena_tr_types::function::signatures_by_name(name).next().is_some();
         let [arg] = args else { return Ok(None) };

@@ -1,7 +1,8 @@
 //! Which type may become which, where, and what type several expressions have in common.
 //!
-//! The table of casts stands beside the values they convert; here are PostgreSQL's rules for choosing one:
-//! type categories, preferred types, and untyped literals that take the type their context asks for.
+//! The table of casts stands beside the values they convert; here are PostgreSQL's rules for
+//! choosing one: type categories, preferred types, and untyped literals that take the type their
+//! context asks for.
 //! Invariant: a type casts to itself, whatever its modifiers, implicitly.
 
 use arena_tr_types::value::cast_context;
@@ -98,7 +99,8 @@ pub(crate) fn is_implicit(from: &DataType, to: &DataType) -> bool {
     cast_context(from, to) == Some(CastContext::Implicit)
 }
 
-/// The common type of arms of CASE, UNION, VALUES, IN and the like; `Err` names the pair that has none.
+/// The common type of arms of CASE, UNION, VALUES, IN and the like; `Err` names the pair that has
+/// none.
 pub(crate) fn common_type<'t>(
     types: impl IntoIterator<Item = &'t DataType>,
 ) -> Result<DataType, (DataType, DataType)> {
@@ -135,8 +137,8 @@ fn without_modifiers(a: &DataType, b: &DataType) -> DataType {
     }
 }
 
-/// The type in which two values are compared, if they can be: numbers in the wider one, a float and another
-/// number in DOUBLE PRECISION.
+/// The type in which two values are compared, if they can be: numbers in the wider one, a float and
+/// another number in DOUBLE PRECISION.
 pub(crate) fn comparison_type(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType as T;
     let common = match (a, b) {
@@ -187,7 +189,8 @@ pub(crate) fn cast(expr: Expr, to: DataType) -> Expr {
 }
 
 impl Binder<'_> {
-    /// The expression as a `to`, if the context allows it; an untyped literal or parameter becomes one.
+    /// The expression as a `to`, if the context allows it; an untyped literal or parameter becomes
+    /// one.
     pub(crate) fn coerce(
         &mut self,
         expr: Expr,

@@ -1,7 +1,7 @@
 //! Constants that planning itself needs: LIMIT, OFFSET, window lengths, delays, frame offsets.
 //!
-//! Only what such places hold in practice is computed here: literals, parameters with a known value, casts,
-//! a sign, and sums and products of intervals and integers.
+//! Only what such places hold in practice is computed here: literals, parameters with a known
+//! value, casts, a sign, and sums and products of intervals and integers.
 //! Invariant: a constant found here equals what evaluating the expression gives.
 
 use arena_tr_types::{DataType, Func, Interval, SqlState, Value};

@@ -1,7 +1,8 @@
 //! CREATE SOURCE, STREAM, TABLE and VIEW: definitions checked against the catalog.
 //!
 //! What comes out is complete: the facade adds an identity and storage, and asks nothing more.
-//! Invariant: defaults, computed columns and checks are typed expressions over the relation's own columns.
+//! Invariant: defaults, computed columns and checks are typed expressions over the relation's own
+//! columns.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::{self, ColumnDef, LateRows, TableConstraint};
@@ -78,7 +79,8 @@ impl BoundRelation {
 pub struct BoundView {
     /// Its name, without the default schema.
     pub name: String,
-    /// What it shows; the schema has the names that the statement gives its columns. No hidden columns.
+    /// What it shows; the schema has the names that the statement gives its columns. No hidden
+    /// columns.
     pub query: BoundQuery,
 }
 
@@ -507,8 +509,8 @@ impl Binder<'_> {
         Ok(delay)
     }
 
-    /// A value as a column of this type stores it. Text for a column of limited length stays as it is unless
-    /// it is a constant: the writer checks its length.
+    /// A value as a column of this type stores it. Text for a column of limited length stays as it
+    /// is unless it is a constant: the writer checks its length.
     pub(crate) fn assign(&mut self, expr: Expr, to: &DataType) -> Result<Expr, PlanError> {
         let limited = matches!(to, DataType::Varchar(Some(_)) | DataType::Char(_));
         if !limited {

@@ -1,9 +1,10 @@
-//! Correlated subqueries as joins, the cheap way: correlation predicates move up and become the join's
-//! condition.
+//! Correlated subqueries as joins, the cheap way: correlation predicates move up and become the
+//! join's condition.
 //!
-//! A filter's conjuncts that name the enclosing query are pulled out through projections, joins and (as
-//! equalities) groupings. Where that is not possible [`super::lateral`] does it in general.
-//! Invariant: a pulled plan names nothing of the query around it and keeps its original columns in front.
+//! A filter's conjuncts that name the enclosing query are pulled out through projections, joins and
+//! (as equalities) groupings. Where that is not possible [`super::lateral`] does it in general.
+//! Invariant: a pulled plan names nothing of the query around it and keeps its original columns in
+//! front.
 
 use arena_tr_types::Func;
 
@@ -155,8 +156,8 @@ fn join(left: Plan, right: Plan, kind: JoinKind, on: Option<Expr>) -> Option<Pul
     Some(Pulled { plan: build::keep(plan, &order), preds })
 }
 
-/// Splits equalities `inner = outer` into the inner sides and predicates over them at `at`, `at + 1`, ...;
-/// `None` if a predicate is no such equality.
+/// Splits equalities `inner = outer` into the inner sides and predicates over them at `at`, `at +
+/// 1`, ...; `None` if a predicate is no such equality.
 fn keys(preds: Vec<Expr>, at: usize) -> Option<(Vec<Expr>, Vec<Expr>)> {
     let mut inner = Vec::new();
     let mut outer = Vec::new();

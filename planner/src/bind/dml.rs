@@ -1,8 +1,9 @@
 //! INSERT, UPDATE and DELETE: which rows change, and into what.
 //!
 //! Each becomes a query whose rows say what to do; the facade runs it and applies the change.
-//! Invariant: rows to be written have all columns of their relation, in order, computed ones included, each
-//! of the column's type (text for VARCHAR(n) and CHAR(n) columns may still be too long).
+//! Invariant: rows to be written have all columns of their relation, in order, computed ones
+//! included, each of the column's type (text for VARCHAR(n) and CHAR(n) columns may still be too
+//! long).
 
 use std::sync::Arc;
 
@@ -235,8 +236,8 @@ fn stage_update(
     Ok(build::project(stage.plan, exprs, &names))
 }
 
-/// UPDATE ... FROM changes a row once, however many partners it has: one partner for each distinct row,
-/// joined back to all rows that are equal.
+/// UPDATE ... FROM changes a row once, however many partners it has: one partner for each distinct
+/// row, joined back to all rows that are equal.
 fn first_match(source: Plan, target: Plan, relation: &Relation) -> Plan {
     let n = relation.schema.len();
     let by_key = relation.primary_key.clone();

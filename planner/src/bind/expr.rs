@@ -1,8 +1,9 @@
 //! Expressions: from tree to typed form.
 //!
-//! One method per family of constructs; what the operators mean stands in [`super::operator`], calls in
-//! [`super::call`], subqueries in [`super::subquery`].
-//! Invariant: a bound expression has a type; only literals, NULLs and parameters may still be `Unknown`.
+//! One method per family of constructs; what the operators mean stands in [`super::operator`],
+//! calls in [`super::call`], subqueries in [`super::subquery`].
+//! Invariant: a bound expression has a type; only literals, NULLs and parameters may still be
+//! `Unknown`.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::{self, ExprKind as Ast, Literal};

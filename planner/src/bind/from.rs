@@ -524,8 +524,8 @@ fn over_both_sides(level: &super::Level, width: usize) -> bool {
     })
 }
 
-/// An outer, semi or anti join whose matching pairs are computed already: the rows of a kept side that are in
-/// no pair follow, padded.
+/// An outer, semi or anti join whose matching pairs are computed already: the rows of a kept side
+/// that are in no pair follow, padded.
 fn padded(left: Plan, right: Plan, pairs: Plan, kind: JoinKind) -> Plan {
     let (lw, rw) = (left.width(), right.width());
     let of_side = |side: &Plan, at: usize| {
@@ -560,8 +560,8 @@ fn padded(left: Plan, right: Plan, pairs: Plan, kind: JoinKind) -> Plan {
     build::union(inputs)
 }
 
-/// Subqueries in the condition of an outer join: each is joined to the side whose columns it names, or to
-/// the right side if it names none.
+/// Subqueries in the condition of an outer join: each is joined to the side whose columns it names,
+/// or to the right side if it names none.
 fn place_subqueries(
     left: Plan,
     right: Plan,

@@ -1,8 +1,8 @@
 //! Overload resolution: which signature a call means.
 //!
-//! PostgreSQL's steps, over the signature table: an exact match; else the candidates that implicit casts
-//! reach, of these the ones with most exact arguments, then with most preferred types, then what untyped
-//! literals suggest.
+//! PostgreSQL's steps, over the signature table: an exact match; else the candidates that implicit
+//! casts reach, of these the ones with most exact arguments, then with most preferred types, then
+//! what untyped literals suggest.
 //! Invariant: the arguments of a call made here have the types of its signature.
 
 use std::sync::Arc;
@@ -56,7 +56,8 @@ impl Candidate {
         Some(Self { signature, args, element })
     }
 
-    /// How many arguments have exactly their type; a signature that takes anything is no exact match.
+    /// How many arguments have exactly their type; a signature that takes anything is no exact
+    /// match.
     fn exact(&self, actual: &[DataType]) -> usize {
         let exact = |i: &usize| {
             self.signature.arg(*i) != Some(Ty::Any) && is_exact(&self.args[*i], &actual[*i])
@@ -119,8 +120,8 @@ enum Choice {
     Many,
 }
 
-/// PostgreSQL's selection among overloads. `infix`: an untyped operand is first taken to be of the other's
-/// type.
+/// PostgreSQL's selection among overloads. `infix`: an untyped operand is first taken to be of the
+/// other's type.
 fn choose(
     signatures: impl Iterator<Item = &'static Signature>,
     actual: &[DataType],
@@ -157,8 +158,8 @@ fn keep_best(candidates: &mut Vec<Candidate>, score: impl Fn(&Candidate) -> usiz
     candidates.retain(|c| score(c) == best);
 }
 
-/// An untyped literal is text if any candidate takes text there; else it is of the category that all
-/// candidates agree on, in its preferred type if one takes that.
+/// An untyped literal is text if any candidate takes text there; else it is of the category that
+/// all candidates agree on, in its preferred type if one takes that.
 fn suggest_by_literals(candidates: &mut Vec<Candidate>, actual: &[DataType]) {
     for (i, ty) in actual.iter().enumerate() {
         if *ty != DataType::Unknown {
@@ -262,10 +263,10 @@ const KEEP_NON_NULL: &[Func] = {
     ]
 };
 
-/// Every function that a statement can call in PostgreSQL 15, sorted, one a line: the names in `pg_proc` of kind `f`
-/// without those whose arguments or result no statement can write (`internal`, `cstring`, triggers, handlers).
-/// A user of PostgreSQL who calls one that this engine does not have is told that it is not supported yet, not
-/// that it does not exist.
+/// Every function that a statement can call in PostgreSQL 15, sorted, one a line: the names in
+/// `pg_proc` of kind `f` without those whose arguments or result no statement can write
+/// (`internal`, `cstring`, triggers, handlers). A user of PostgreSQL who calls one that this engine
+/// does not have is told that it is not supported yet, not that it does not exist.
 const POSTGRES_FUNCTIONS: &str = include_str!("postgres_functions.txt");
 
 /// Whether PostgreSQL has a function of this name.

@@ -1,10 +1,11 @@
-//! Correlated subqueries as joins, in general: the subquery is computed for all values that it depends on.
+//! Correlated subqueries as joins, in general: the subquery is computed for all values that it
+//! depends on.
 //!
-//! The *domain* is the set of distinct values that the enclosing query has in the columns the subquery names.
-//! It is joined to the subquery's inputs and carried up through every operator, which then works per value;
-//! the enclosing query joins the result back on those values.
-//! Invariant: [`Domain::spread`] appends exactly the domain's columns and leaves no reference to the query
-//! around.
+//! The *domain* is the set of distinct values that the enclosing query has in the columns the
+//! subquery names. It is joined to the subquery's inputs and carried up through every operator,
+//! which then works per value; the enclosing query joins the result back on those values.
+//! Invariant: [`Domain::spread`] appends exactly the domain's columns and leaves no reference to
+//! the query around.
 
 use arena_tr_types::{Func, Value};
 
@@ -24,7 +25,8 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
-    /// The domain of a subquery within `outer`; `Err` gives the columns if `outer` does not have them all.
+    /// The domain of a subquery within `outer`; `Err` gives the columns if `outer` does not have
+    /// them all.
     pub(crate) fn of(outer: &Plan, sub: &Plan) -> Result<Self, Vec<usize>> {
         let mut columns = Vec::new();
         plan_exprs(sub, &mut |e| {

@@ -50,12 +50,8 @@ pub(crate) fn number(text: &str) -> Result<(Value, DataType), PlanError> {
             let ty = DataType::Numeric(None);
             match Value::parse(&digits, &ty) {
                 Ok(value) => (value, ty),
-                // 1e300 is meant for a float; digits written out would lose their exactness.
-                Err(error) if digits.contains(['e', 'E']) => {
-                    let ty = DataType::Float8;
-                    (Value::parse(&digits, &ty).map_err(|_| error)?, ty)
-                }
-                // PostgreSQL has this number: what is missing is the room for it, as in a column's type.
+                // PostgreSQL has this number: what is missing is the room for it, as in a column's
+                // type.
                 Err(error) if error.state == SqlState::NUMERIC_OUT_OF_RANGE => {
                     let what = format!("NUMERIC of more than {DECIMAL_DIGITS} digits");
                     return Err(PlanError::not_built(what));
@@ -77,7 +73,8 @@ fn radix(text: &str) -> Option<Option<i64>> {
     Some(i64::from_str_radix(text.get(prefix..)?, radix).ok())
 }
 
-/// INTERVAL 'value' leading TO last: the units give a bare number its meaning and cut finer fields off.
+/// INTERVAL 'value' leading TO last: the units give a bare number its meaning and cut finer fields
+/// off.
 fn interval(value: &str, leading: Option<&str>, last: Option<&str>) -> Result<Value, PlanError> {
     let ty = DataType::Interval;
     let Some(unit) = last.or(leading) else { return Ok(Value::parse(value, &ty)?) };
@@ -98,8 +95,8 @@ fn interval(value: &str, leading: Option<&str>, last: Option<&str>) -> Result<Va
     })
 }
 
-/// The text with its last word as a time of day: `2:03` is minutes and seconds if `minutes`, a bare number
-/// behind days is hours if `hours`.
+/// The text with its last word as a time of day: `2:03` is minutes and seconds if `minutes`, a bare
+/// number behind days is hours if `hours`.
 fn clock(text: &str, minutes: bool, hours: bool) -> String {
     let (front, last) = match text.rsplit_once(char::is_whitespace) {
         Some((front, last)) => (front.trim_end(), last),

@@ -1,9 +1,9 @@
 //! From tree to meaning: names are resolved, types are decided, subqueries become joins.
 //!
-//! Everything here is a pure function of the statement's tree and the catalog. PostgreSQL decides what a
-//! statement means and which error it gets.
-//! Invariant: a bound plan names columns of its inputs only, every expression in it is typed, and every
-//! conversion is an explicit cast.
+//! Everything here is a pure function of the statement's tree and the catalog. PostgreSQL decides
+//! what a statement means and which error it gets.
+//! Invariant: a bound plan names columns of its inputs only, every expression in it is typed, and
+//! every conversion is an explicit cast.
 
 mod aggregate;
 mod build;
@@ -16,6 +16,7 @@ mod dml;
 mod expr;
 mod from;
 mod function;
+mod grouping;
 mod lateral;
 mod literal;
 mod names;
@@ -214,7 +215,8 @@ pub(crate) struct Level {
     aggs: Vec<AggCall>,
     /// Window calls, by [`slot::Slot::Window`].
     windows: Vec<WindowUse>,
-    /// Scalar subqueries, by [`slot::Slot::Sub`]: plans of one column that see this query as level 1.
+    /// Scalar subqueries, by [`slot::Slot::Sub`]: plans of one column that see this query as level
+    /// 1.
     subs: Vec<Plan>,
     /// GROUPING calls, by [`slot::Slot::Grouping`].
     groupings: Vec<Vec<Expr>>,
@@ -253,7 +255,8 @@ pub(crate) struct Binder<'a> {
     ctes: Ctes,
     /// Parameter types found so far.
     params: Vec<DataType>,
-    /// How much of plans has been copied for WITH names and views: bounded, because copies of copies double.
+    /// How much of plans has been copied for WITH names and views: bounded, because copies of
+    /// copies double.
     copied: usize,
     /// How many plain views deep the text at hand is; its spans belong to another text then.
     view_depth: usize,

@@ -1,6 +1,7 @@
 //! Operators, comparisons and patterns.
 //!
-//! Invariant: both sides of a comparison have one type; comparisons of rows are written out field by field.
+//! Invariant: both sides of a comparison have one type; comparisons of rows are written out field
+//! by field.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::expr::LikeKind;

@@ -1,6 +1,7 @@
 //! Queries: WITH, set operations, VALUES, ORDER BY, LIMIT, EMIT.
 //!
-//! Invariant: a nested query gives its visible columns only, and an order of its own only under a LIMIT.
+//! Invariant: a nested query gives its visible columns only, and an order of its own only under a
+//! LIMIT.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::query::SetExpr;

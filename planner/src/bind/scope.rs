@@ -1,7 +1,7 @@
 //! The names a query may use: tables by alias, columns by name, merged columns of USING.
 //!
-//! Invariant: every column of a scope has a position in the plan it was made with; joining two scopes keeps
-//! the left positions and shifts the right ones.
+//! Invariant: every column of a scope has a position in the plan it was made with; joining two
+//! scopes keeps the left positions and shifts the right ones.
 
 use std::sync::Arc;
 
@@ -137,7 +137,8 @@ fn only<'s>(mut found: impl Iterator<Item = &'s ScopeColumn>) -> Found<'s> {
 }
 
 impl Binder<'_> {
-    /// The expression of a column reference, looked for in this query and then in the enclosing ones.
+    /// The expression of a column reference, looked for in this query and then in the enclosing
+    /// ones.
     pub(crate) fn bind_column(&mut self, parts: &[Ident], span: Span) -> Result<Expr, PlanError> {
         let name = &parts[parts.len() - 1].name;
         for (up, level) in self.levels.iter().rev().enumerate() {

@@ -1,20 +1,20 @@
 //! SELECT: its clauses are bound in the order of the text's meaning, then staged into a plan.
 //!
-//! FROM gives rows and names; WHERE filters; grouping, HAVING, windows and QUALIFY follow; the select list
-//! is computed last, with hidden columns for ORDER BY behind it.
-//! Invariant: a select list expression sees columns of FROM, aggregates, windows and subqueries by slot
-//! until its stage gives them positions.
+//! FROM gives rows and names; WHERE filters; grouping, HAVING, windows and QUALIFY follow; the
+//! select list is computed last, with hidden columns for ORDER BY behind it.
+//! Invariant: a select list expression sees columns of FROM, aggregates, windows and subqueries by
+//! slot until its stage gives them positions.
 
 use std::sync::Arc;
 
 use arena_tr_parser::ast::{self, Distinct, ExprKind as Ast, GroupBy, Literal, SelectItem};
-use arena_tr_types::{DataType, Field, SqlState, Value};
+use arena_tr_types::SqlState;
 
 use crate::error::PlanError;
-use crate::logical::{AggCall, Expr, ExprKind, Node, Plan, RankFunc, SortKey};
+use crate::logical::{AggCall, Expr, Node, Plan, RankFunc, SortKey};
 
 use super::build;
-use super::coerce::null_of;
+use super::grouping::{Groups, add_dependent_columns, grouping_masks, mask_value, union_of_sets};
 use super::names::column_name;
 use super::query::Ordered;
 use super::slot::{self, Slot};
@@ -39,15 +39,6 @@ struct SortItem {
     nulls_first: bool,
 }
 
-/// GROUP BY with its expressions bound.
-#[derive(Debug, Default)]
-struct Groups {
-    /// All expressions, each once.
-    exprs: Vec<Expr>,
-    /// GROUPING SETS: which of them each set has.
-    sets: Option<Vec<Vec<usize>>>,
-}
-
 /// A SELECT whose expressions are bound.
 struct Parts {
     conditions: Vec<Conjunct>,
@@ -60,7 +51,8 @@ struct Parts {
 }
 
 impl Binder<'_> {
-    /// A SELECT with the ORDER BY of its query. `open`: string literals in the select list keep no type.
+    /// A SELECT with the ORDER BY of its query. `open`: string literals in the select list keep no
+    /// type.
     pub(crate) fn bind_select(
         &mut self,
         select: &ast::Select,
@@ -342,7 +334,8 @@ impl Binder<'_> {
     }
 
     fn bind_group_expr(&mut self, expr: &ast::Expr, items: &[Item]) -> Result<Expr, PlanError> {
-        // A name is an input column first, here, and a select list name only if there is no such column.
+        // A name is an input column first, here, and a select list name only if there is no such
+        // column.
         match self.bind_expr(expr) {
             Err(error) if error.state == SqlState::UNDEFINED_COLUMN => {
                 match self.by_alias(expr, items, "GROUP BY")? {
@@ -492,112 +485,4 @@ impl Binder<'_> {
 fn column_item(column: &super::scope::ScopeColumn) -> Item {
     let expr = Expr::column(column.position, column.ty.clone(), column.nullable);
     Item { name: column.name.clone(), expr }
-}
-
-/// Columns that a table's grouped primary key decides are grouped as well, where they are used.
-fn add_dependent_columns(groups: &mut Groups, used: &[&Expr], level: &Level) {
-    if groups.sets.is_some() || groups.exprs.is_empty() {
-        return;
-    }
-    let grouped = |groups: &Groups, position: usize| {
-        groups.exprs.iter().any(|e| e.kind == ExprKind::Column(position))
-    };
-    let mut bare = Vec::new();
-    for expr in used {
-        ungrouped_columns(expr, &groups.exprs, &mut bare);
-    }
-    for sub in &level.subs {
-        super::walk::plan_exprs(sub, &mut |e| {
-            e.each_column(&mut |n| {
-                if slot::level(n) == 1 {
-                    bare.push(slot::local(n));
-                }
-            });
-        });
-    }
-    for window in &level.windows {
-        window.call.each_expr(&mut |e| ungrouped_columns(e, &groups.exprs, &mut bare));
-        let keys = window.partition.iter().chain(window.order.iter().map(|k| &k.expr));
-        keys.for_each(|e| ungrouped_columns(e, &groups.exprs, &mut bare));
-    }
-    for position in bare {
-        let Slot::Column(position) = Slot::of(position) else { continue };
-        let Some(column) = level.scope.columns.iter().find(|c| c.position == position) else {
-            continue;
-        };
-        let Some(table) = column.table.map(|t| &level.scope.tables[t]) else { continue };
-        let Some(key) = &table.primary_key else { continue };
-        if key.iter().all(|k| grouped(groups, *k)) && !grouped(groups, position) {
-            groups.exprs.push(Expr::column(position, column.ty.clone(), column.nullable));
-        }
-    }
-}
-
-/// Columns of the query at hand that occur outside the grouped expressions.
-fn ungrouped_columns(expr: &Expr, groups: &[Expr], out: &mut Vec<usize>) {
-    if groups.contains(expr) {
-        return;
-    }
-    if let ExprKind::Column(n) = expr.kind {
-        if slot::level(n) == 0 {
-            out.push(n);
-        }
-        return;
-    }
-    expr.each_child(&mut |e| ungrouped_columns(e, groups, out));
-}
-
-/// For each GROUPING call, the group that each of its arguments is.
-fn grouping_masks(calls: &[Vec<Expr>], groups: &[Expr]) -> Result<Vec<Vec<usize>>, PlanError> {
-    let position = |arg: &Expr| {
-        groups.iter().position(|g| g == arg).ok_or_else(|| {
-            let message =
-                "arguments to GROUPING must be grouping expressions of the associated query level";
-            PlanError::of(SqlState::GROUPING_ERROR, message).at(arg.span)
-        })
-    };
-    calls.iter().map(|args| args.iter().map(position).collect()).collect()
-}
-
-fn mask_value(mask: i32) -> Expr {
-    Expr::literal(Value::Int4(mask), DataType::Int4)
-}
-
-/// One grouping per set over the same input; absent keys are NULL.
-fn union_of_sets(
-    input: Plan,
-    keys: &[Expr],
-    aggs: &[AggCall],
-    groupings: &[Vec<usize>],
-    sets: &[Vec<usize>],
-) -> Plan {
-    let mut inputs = Vec::with_capacity(sets.len());
-    for set in sets {
-        let own = set.iter().map(|k| keys[*k].clone()).collect();
-        let grouped = build::aggregate(input.clone(), own, aggs.to_vec());
-        let mut exprs = Vec::with_capacity(keys.len() + aggs.len() + groupings.len());
-        for (k, key) in keys.iter().enumerate() {
-            exprs.push(match set.iter().position(|s| *s == k) {
-                Some(position) => grouped.column(position),
-                None => null_of(key.ty.clone()),
-            });
-        }
-        exprs.extend((set.len()..grouped.width()).map(|c| grouped.column(c)));
-        for args in groupings {
-            let bits = args.iter().fold(0, |bits, k| bits << 1 | i32::from(!set.contains(k)));
-            exprs.push(mask_value(bits));
-        }
-        let names: Vec<String> = (0..exprs.len()).map(|i| format!("set{i}")).collect();
-        inputs.push(build::project(grouped, exprs, &names));
-    }
-    let plan = build::union(inputs);
-    let fields = plan.schema.fields.iter().enumerate().map(|(i, f)| {
-        let name = match keys.get(i).map(|k| &k.kind) {
-            Some(ExprKind::Column(c)) => input.schema.fields[*c].name.clone(),
-            _ => f.name.clone(),
-        };
-        Field { name, ..f.clone() }
-    });
-    let schema = arena_tr_types::Schema::new(fields.collect::<Vec<_>>());
-    Plan { schema, ..plan }
 }

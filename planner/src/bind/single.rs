@@ -1,8 +1,9 @@
-//! Scalar subqueries that may have several rows: an error for the outer row that asks, and only for it.
+//! Scalar subqueries that may have several rows: an error for the outer row that asks, and only for
+//! it.
 //!
-//! Whether there are several is a column beside the value, and the error is raised where the value is used:
-//! an outer side without rows, a key that nobody asks for or a branch of CASE that is not taken raise
-//! nothing, as in PostgreSQL.
+//! Whether there are several is a column beside the value, and the error is raised where the value
+//! is used: an outer side without rows, a key that nobody asks for or a branch of CASE that is not
+//! taken raise nothing, as in PostgreSQL.
 //! Invariant: a value of several rows is used only behind [`Func::SeveralRows`].
 
 use arena_tr_types::{AggFunc, Func, Value};
@@ -14,8 +15,8 @@ use super::coerce::null_of;
 use super::slot::{self, Slot};
 use super::subquery::count_star;
 
-/// One row per key: the value, the keys, and whether there were several rows. The input's first column is the
-/// value, the others are keys; without keys there is exactly one row.
+/// One row per key: the value, the keys, and whether there were several rows. The input's first
+/// column is the value, the others are keys; without keys there is exactly one row.
 pub(super) fn grouped(input: Plan) -> Plan {
     let n_keys = input.width() - 1;
     let keys = (1..=n_keys).map(|c| input.column(c)).collect();

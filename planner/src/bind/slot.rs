@@ -1,9 +1,10 @@
 //! What a column number means while a query is being bound.
 //!
 //! A bound expression names columns by number (`ExprKind::Column`). Until the plan of its SELECT is
-//! complete, a number may also stand for an aggregate, a window call, a subquery or a GROUPING call that
-//! has no column yet, or for a column of an enclosing query. The kind and the distance to the enclosing
-//! query are kept in the number's high bits, so binding needs no expression type of its own.
+//! complete, a number may also stand for an aggregate, a window call, a subquery or a GROUPING call
+//! that has no column yet, or for a column of an enclosing query. The kind and the distance to the
+//! enclosing query are kept in the number's high bits, so binding needs no expression type of its
+//! own.
 //! Invariant: no finished plan holds a number with high bits set.
 
 /// What a column number stands for.

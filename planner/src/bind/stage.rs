@@ -1,8 +1,8 @@
 //! From bound expressions to plan columns: the plan of a SELECT as it grows.
 //!
-//! Expressions of a SELECT name aggregates, window calls and subqueries by slot. A stage knows which column
-//! of the plan so far holds what, and adds what is missing: a subquery is joined when the first expression
-//! that names it is lowered.
+//! Expressions of a SELECT name aggregates, window calls and subqueries by slot. A stage knows
+//! which column of the plan so far holds what, and adds what is missing: a subquery is joined when
+//! the first expression that names it is lowered.
 //! Invariant: columns of the plan are only ever appended within a stage, so positions stay valid.
 
 use arena_tr_types::{Func, SqlState, Value};
@@ -40,8 +40,8 @@ pub(crate) struct Stage {
     windows: Vec<Option<usize>>,
     /// Values of subqueries, over the plan's columns.
     subs: Vec<Option<Expr>>,
-    /// The plan before any subquery was joined. What a subquery depends on is taken from here, so that
-    /// several subqueries do not copy each other.
+    /// The plan before any subquery was joined. What a subquery depends on is taken from here, so
+    /// that several subqueries do not copy each other.
     base: Option<Plan>,
 }
 
@@ -249,8 +249,9 @@ impl Stage {
         positions
     }
 
-    /// Computes all window calls; those over the same window together. As in PostgreSQL the window that is named
-    /// first comes last, so a query without ORDER BY gives its rows in that window's order.
+    /// Computes all window calls; those over the same window together. As in PostgreSQL the window
+    /// that is named first comes last, so a query without ORDER BY gives its rows in that window's
+    /// order.
     pub(crate) fn windows(&mut self, level: &Level) -> Result<(), PlanError> {
         let uses = &level.windows;
         self.windows = vec![None; uses.len()];
@@ -334,9 +335,9 @@ fn ungrouped(scope: &Scope, position: usize, inside: bool) -> PlanError {
     PlanError::of(SqlState::GROUPING_ERROR, message)
 }
 
-/// A subquery made independent of `outer`, and the conditions that join it back; they see the columns of
-/// `outer`, then the subquery's.
-/// `base`: an earlier form of `outer` with the same columns in front and no fewer rows.
+/// A subquery made independent of `outer`, and the conditions that join it back; they see the
+/// columns of `outer`, then the subquery's. `base`: an earlier form of `outer` with the same
+/// columns in front and no fewer rows.
 pub(crate) fn dependent(
     outer: &Plan,
     sub: Plan,
@@ -370,7 +371,8 @@ fn joined_back(pulled: Pulled, width: usize) -> (Plan, Vec<Expr>) {
     (plan, preds)
 }
 
-/// Joins a scalar subquery to the rows of `outer`, whose columns stay in front; and its value over the result.
+/// Joins a scalar subquery to the rows of `outer`, whose columns stay in front; and its value over
+/// the result.
 pub(crate) fn apply_scalar(
     outer: Plan,
     mut sub: Plan,
@@ -513,8 +515,8 @@ fn join_scalar_aggregate(outer: Plan, shape: ScalarAggregate) -> Plan {
     build::project(joined, exprs, &names)
 }
 
-/// An expression of a subquery over the pair of both sides: its own columns are given, those of the query
-/// around keep their positions.
+/// An expression of a subquery over the pair of both sides: its own columns are given, those of the
+/// query around keep their positions.
 fn over_pair(expr: &mut Expr, own: &[Expr]) {
     if let ExprKind::Column(n) = expr.kind {
         match slot::level(n) {

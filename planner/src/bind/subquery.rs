@@ -1,8 +1,10 @@
-//! Subqueries: as conditions of WHERE and HAVING they become semi and anti joins, elsewhere scalar values.
+//! Subqueries: as conditions of WHERE and HAVING they become semi and anti joins, elsewhere scalar
+//! values.
 //!
-//! Every subquery inside an expression is bound as a scalar one: EXISTS is `count(*) > 0`, IN and its kin
-//! are CASEs over counts, three-valued as SQL wants them.
-//! Invariant: a plan in [`super::Level::subs`] has one column and sees the query around it as level 1.
+//! Every subquery inside an expression is bound as a scalar one: EXISTS is `count(*) > 0`, IN and
+//! its kin are CASEs over counts, three-valued as SQL wants them.
+//! Invariant: a plan in [`super::Level::subs`] has one column and sees the query around it as level
+//! 1.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::{self, BinaryOp, ExprKind as Ast};

@@ -1,7 +1,7 @@
 //! TUMBLE, HOP, CUMULATE and SESSION in FROM.
 //!
-//! Invariant: lengths are positive constants without months, and the time column is a TIMESTAMP or a
-//! TIMESTAMPTZ of the input.
+//! Invariant: lengths are positive constants without months, and the time column is a TIMESTAMP or
+//! a TIMESTAMPTZ of the input.
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::{self, TableAlias, TimeWindowCall, TimeWindowKind};

@@ -141,8 +141,8 @@ fn length(name: &TypeName) -> Result<Option<u32>, PlanError> {
     }
 }
 
-/// Times have microseconds; fewer digits would have to round every value that is stored. As in PostgreSQL more than
-/// six digits are six.
+/// Times have microseconds; fewer digits would have to round every value that is stored. As in
+/// PostgreSQL more than six digits are six.
 fn with_precision(name: &TypeName, ty: DataType) -> Result<DataType, PlanError> {
     match name.args.first() {
         None | Some(6..) => Ok(ty),

@@ -1,4 +1,5 @@
-//! Column numbers of bound expressions and plans: finding and moving references to enclosing queries.
+//! Column numbers of bound expressions and plans: finding and moving references to enclosing
+//! queries.
 //!
 //! Invariant: a walk over a plan sees each expression of each node exactly once, inputs first.
 
@@ -112,8 +113,8 @@ pub(crate) fn map_outer(
     result
 }
 
-/// A plan that names no column of the query directly around it, moved into that query: references that
-/// reach further are one level nearer now.
+/// A plan that names no column of the query directly around it, moved into that query: references
+/// that reach further are one level nearer now.
 pub(crate) fn surface(plan: &mut Plan) {
     plan_exprs_mut(plan, &mut surface_expr);
 }

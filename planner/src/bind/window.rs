@@ -1,6 +1,7 @@
 //! Window functions: OVER, named windows, frames.
 //!
-//! A call becomes an entry of its SELECT's list; calls with one partition and order share an operator.
+//! A call becomes an entry of its SELECT's list; calls with one partition and order share an
+//! operator.
 //! Invariant: the frame of a bound call is explicit and its offsets are constants.
 
 use arena_tr_parser::ast::expr::{FrameBound as AstBound, FrameUnits as AstUnits};

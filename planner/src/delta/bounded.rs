@@ -1,9 +1,11 @@
-//! How large each operator's state can get, and the smallest change that bounds it: EXPLAIN (STATE).
+//! How large each operator's state can get, and the smallest change that bounds it: EXPLAIN
+//! (STATE).
 //!
-//! State is bounded by time when the watermark frees it, by the number of keys when there is one entry for each,
-//! or by the rows of a table, which its owner controls. What holds every row of a stream grows for ever;
-//! of that a view's author is told when the view is made.
-//! Invariant: a verdict follows from the finished plan; what is called bounded is so for every input.
+//! State is bounded by time when the watermark frees it, by the number of keys when there is one
+//! entry for each, or by the rows of a table, which its owner controls. What holds every row of a
+//! stream grows for ever; of that a view's author is told when the view is made.
+//! Invariant: a verdict follows from the finished plan; what is called bounded is so for every
+//! input.
 
 use std::fmt::Write;
 
@@ -79,7 +81,8 @@ pub fn explain(plan: &PhysicalPlan) -> String {
     out
 }
 
-/// Remarks on operators whose state nothing bounds. `times` has the event-time column of each program input.
+/// Remarks on operators whose state nothing bounds. `times` has the event-time column of each
+/// program input.
 pub fn notices(
     plan: &PhysicalPlan,
     spans: &[Option<Span>],
@@ -265,8 +268,8 @@ impl Sizer<'_> {
         }
     }
 
-    /// A time column of an input, as `relation.column`: the one that the watermark bounds most tightly, or, if
-    /// the query does not use one, that of the only source behind it.
+    /// A time column of an input, as `relation.column`: the one that the watermark bounds most
+    /// tightly, or, if the query does not use one, that of the only source behind it.
     fn time_column(&self, i: usize) -> Option<String> {
         let bounds = self.input(i).frontier.bounded.iter();
         if let Some(bound) = bounds.min_by_key(|b| (b.lag, b.column)) {
@@ -309,7 +312,8 @@ fn sources_of(plan: &PhysicalPlan, id: NodeId, out: &mut Vec<usize>) {
     }
 }
 
-/// A column as `relation.column`, followed down to the input it comes from as long as nothing computes it.
+/// A column as `relation.column`, followed down to the input it comes from as long as nothing
+/// computes it.
 fn origin(plan: &PhysicalPlan, id: NodeId, column: usize) -> String {
     let node = &plan.nodes[id.0 as usize];
     let input = |i: usize| &plan.nodes[node.inputs[i].0 as usize].schema;

@@ -1,4 +1,5 @@
-//! Facts about a node's rows that only planning uses: keys, columns that are never NULL, linked window bounds.
+//! Facts about a node's rows that only planning uses: keys, columns that are never NULL, linked
+//! window bounds.
 //!
 //! Invariant: facts hold for the node's whole content at every epoch, whatever was retracted.
 

@@ -1,12 +1,13 @@
 //! Which columns carry the watermark, and what each operator may therefore forget.
 //!
-//! A source refuses rows below its watermark, so after the program's watermark (the least of its sources')
-//! reaches `w`, no row with an event time below `w` comes. That is a bound of lag 0 on the event-time column.
-//! Bounds pass through operators as long as the operator emits, for a change in its input, only rows that
-//! carry a value of that change: keys of groups, columns of pairs with the changed row, windows around it.
-//! A key or row in state that no later change can reach may be dropped.
-//! Invariant: a bound covers retractions too; lags of `window_end` are -1, because its window is final as
-//! soon as the watermark equals it.
+//! A source refuses rows below its watermark, so after the program's watermark (the least of its
+//! sources') reaches `w`, no row with an event time below `w` comes. That is a bound of lag 0 on
+//! the event-time column. Bounds pass through operators as long as the operator emits, for a change
+//! in its input, only rows that carry a value of that change: keys of groups, columns of pairs with
+//! the changed row, windows around it. A key or row in state that no later change can reach may be
+//! dropped.
+//! Invariant: a bound covers retractions too; lags of `window_end` are -1, because its window is
+//! final as soon as the watermark equals it.
 
 use super::Context;
 use super::range::{Edge, edges, equal_edges, point, reach};
@@ -142,7 +143,8 @@ fn within_windows(bounds: Vec<TimeBound>, context: &Context<'_>) -> Vec<TimeBoun
     listed(reach(context.inputs[0].schema.len(), &bounds, &known).into_iter())
 }
 
-/// A column of a union changes with any input, so all must bound it; the greatest lag holds for all.
+/// A column of a union changes with any input, so all must bound it; the greatest lag holds for
+/// all.
 fn in_all(context: &Context<'_>) -> Vec<TimeBound> {
     let Some((first, rest)) = context.inputs.split_first() else { return Vec::new() };
     let bound = |b: &TimeBound| {
@@ -185,7 +187,8 @@ fn window_assign(time: usize, window: &TimeWindow, input: &Node) -> Vec<TimeBoun
     bounded
 }
 
-/// The lag of an expression over a node's columns: monotone functions of a bounded column are bounded.
+/// The lag of an expression over a node's columns: monotone functions of a bounded column are
+/// bounded.
 pub fn expr_lag(expr: &Expr, input: &Node) -> Option<i64> {
     if !is_time(&expr.ty) {
         return None;
@@ -294,7 +297,8 @@ impl<'a> Pairs<'a> {
 
     /// When rows of one side can be dropped: no later change of the other side can pair with them.
     ///
-    /// A side that retracts must also never retract a dropped row, so its own bound must be passed too.
+    /// A side that retracts must also never retract a dropped row, so its own bound must be passed
+    /// too.
     fn forget(&self, of_left: bool) -> Option<Forget> {
         let reached = reach(self.width(), &self.bounds(!of_left), &self.edges);
         let (node, known, shift) = match of_left {
@@ -312,7 +316,8 @@ impl<'a> Pairs<'a> {
             .min_by_key(|f| (nullable(f.column), f.lag, f.column))
     }
 
-    /// Bounds of the output: a row comes with a change of the left or of the right, and both must bound it.
+    /// Bounds of the output: a row comes with a change of the left or of the right, and both must
+    /// bound it.
     fn output(&self, join: &Join) -> Vec<TimeBound> {
         if join.kind == JoinKind::NullAwareAnti {
             return Vec::new();
@@ -322,7 +327,8 @@ impl<'a> Pairs<'a> {
         let pairs = |bounds: &[TimeBound]| reach(self.width(), bounds, &self.edges);
         let alone = |bounds: &[TimeBound]| reach(self.width(), bounds, &self.own);
         let (by_left, by_right) = (pairs(&left), pairs(&right));
-        // A padded (or unmatched) row has only its own side's columns, and no pair's inequality holds.
+        // A padded (or unmatched) row has only its own side's columns, and no pair's inequality
+        // holds.
         let unmatched_left = matches!(join.kind, JoinKind::Left | JoinKind::Full | JoinKind::Anti);
         let unmatched_right = matches!(join.kind, JoinKind::Right | JoinKind::Full);
         let (left_alone, right_alone) = (alone(&left), alone(&right));

@@ -1,11 +1,13 @@
-//! What each physical operator promises about its deltas, and what it may forget: the algebra of change.
+//! What each physical operator promises about its deltas, and what it may forget: the algebra of
+//! change.
 //!
-//! A node's output is a stream of deltas. Three things are derived for it from its operator and its inputs:
-//! whether it only grows ([`monotone`]), which columns carry the watermark and hence what state can be
-//! dropped ([`frontier`]), and facts that only planning uses ([`facts`]: keys, columns that are never NULL).
-//! [`bounded`] reads the finished plan and says how large each operator's state can get.
-//! Invariant: forgetting never changes an answer: a view equals batch SQL over all accepted rows. State is
-//! dropped only when no later row, and no retraction of an earlier one, can reach it.
+//! A node's output is a stream of deltas. Three things are derived for it from its operator and its
+//! inputs: whether it only grows ([`monotone`]), which columns carry the watermark and hence what
+//! state can be dropped ([`frontier`]), and facts that only planning uses ([`facts`]: keys, columns
+//! that are never NULL). [`bounded`] reads the finished plan and says how large each operator's
+//! state can get.
+//! Invariant: forgetting never changes an answer: a view equals batch SQL over all accepted rows.
+//! State is dropped only when no later row, and no retraction of an earlier one, can reach it.
 
 pub mod bounded;
 mod facts;
@@ -28,9 +30,11 @@ pub struct Context<'a> {
     pub inputs: Vec<&'a Node>,
     /// What is known of each.
     pub facts: Vec<&'a Facts>,
-    /// Whether the plan is stepped only once; then no watermark moves, and nothing is ever forgotten.
+    /// Whether the plan is stepped only once; then no watermark moves, and nothing is ever
+    /// forgotten.
     pub ad_hoc: bool,
-    /// Whether all rows of a window come in the step that closes it, and the operator's keys hold the window.
+    /// Whether all rows of a window come in the step that closes it, and the operator's keys hold
+    /// the window.
     pub closing: bool,
 }
 

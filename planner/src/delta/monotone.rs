@@ -1,8 +1,8 @@
 //! Append-only or retracting: which operators' outputs only grow.
 //!
-//! An output only grows if no epoch ever emits a weight below 1. Rows that an operator passes on one by one
-//! keep their input's weight; an operator that summarises (an aggregate, a rank) or pads (an outer join)
-//! takes back what it said before.
+//! An output only grows if no epoch ever emits a weight below 1. Rows that an operator passes on
+//! one by one keep their input's weight; an operator that summarises (an aggregate, a rank) or pads
+//! (an outer join) takes back what it said before.
 //! Invariant: `true` is a proof, `false` is only the lack of one.
 
 use super::Context;

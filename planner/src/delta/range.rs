@@ -1,10 +1,11 @@
-//! Inequalities between time columns: what a predicate says of how far apart two points in time may be.
+//! Inequalities between time columns: what a predicate says of how far apart two points in time may
+//! be.
 //!
-//! Every comparison of `column ± constant` with `column ± constant` is an edge `high >= low + gap`. Following
-//! edges from columns that carry the watermark gives the columns that carry it as well, each with its lag:
-//! from `b.ts >= w` and `a.expires >= b.ts` follows `a.expires >= w`.
-//! Invariant: an edge holds for every row (or pair of rows) for which the predicate is true and both columns
-//! are not NULL; nothing is concluded from a predicate that is not understood.
+//! Every comparison of `column ± constant` with `column ± constant` is an edge `high >= low + gap`.
+//! Following edges from columns that carry the watermark gives the columns that carry it as well,
+//! each with its lag: from `b.ts >= w` and `a.expires >= b.ts` follows `a.expires >= w`.
+//! Invariant: an edge holds for every row (or pair of rows) for which the predicate is true and
+//! both columns are not NULL; nothing is concluded from a predicate that is not understood.
 
 use arena_tr_types::{DataType, Func, Interval, Value};
 
@@ -92,7 +93,8 @@ fn difference(expr: &Expr) -> Option<(usize, usize, i64)> {
     Some((a, b, x.checked_sub(y)?))
 }
 
-/// The microseconds of an interval constant; none if it has months (or days, where days vary in length).
+/// The microseconds of an interval constant; none if it has months (or days, where days vary in
+/// length).
 fn length(expr: &Expr, zoned: bool) -> Option<i64> {
     match expr.as_literal()? {
         Value::Interval(Interval { months: 0, days, micros }) if *days == 0 || !zoned => {

@@ -1,7 +1,7 @@
 //! EXPLAIN (LOGICAL): a plan as an indented tree, expressions as SQL-like text over column names.
 //!
-//! Tests assert this form, so it is stable: it depends on the plan and the catalog only. A name that two input
-//! columns share is followed by its position (`id#3`).
+//! Tests assert this form, so it is stable: it depends on the plan and the catalog only. A name
+//! that two input columns share is followed by its position (`id#3`).
 //! Invariant: every choice that the plan holds is visible in the text.
 
 use std::fmt::{self, Write};

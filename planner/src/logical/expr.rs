@@ -5,7 +5,8 @@
 use arena_tr_parser::Span;
 use arena_tr_types::{AggFunc, DataType, Func, Value};
 
-/// A typed expression. Equality means: computes the same; where it stands in the text does not matter.
+/// A typed expression. Equality means: computes the same; where it stands in the text does not
+/// matter.
 #[derive(Debug, Clone)]
 pub struct Expr {
     /// What it computes.
@@ -56,7 +57,8 @@ pub enum ExprKind {
     Not(Box<Expr>),
     /// IS NULL; never NULL itself.
     IsNull(Box<Expr>),
-    /// CASE WHEN ... THEN ... ELSE ...; later branches are not evaluated for rows that an earlier one took.
+    /// CASE WHEN ... THEN ... ELSE ...; later branches are not evaluated for rows that an earlier
+    /// one took.
     Case { branches: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
     /// The first argument that is not NULL; later ones are evaluated only where needed.
     Coalesce(Vec<Expr>),
@@ -66,7 +68,8 @@ pub enum ExprKind {
     InList { input: Box<Expr>, list: Vec<Expr> },
 }
 
-/// One aggregate of an Aggregate node; its arguments see the node's input. Equality ignores the span.
+/// One aggregate of an Aggregate node; its arguments see the node's input. Equality ignores the
+/// span.
 #[derive(Debug, Clone)]
 pub struct AggCall {
     /// Which aggregate.

@@ -1,8 +1,9 @@
 //! The logical plan: what a query means, in relational terms, with no physical choice made.
 //!
-//! Column references are positions in the input's columns; names live only in schemas. The binder makes
-//! this form, the rules rewrite it, the oracle evaluates it naively, lowering turns it into the physical
-//! plan. Join conditions and residuals see the left columns followed by the right ones.
+//! Column references are positions in the input's columns; names live only in schemas. The binder
+//! makes this form, the rules rewrite it, the oracle evaluates it naively, lowering turns it into
+//! the physical plan. Join conditions and residuals see the left columns followed by the right
+//! ones.
 //! Invariant: every [`Expr`] is typed; implicit casts are explicit `Cast` nodes here.
 
 pub mod display;
@@ -41,11 +42,11 @@ pub enum Node {
     Project { input: Box<Plan>, exprs: Vec<Expr> },
     /// A join. `on` is None for a cross join.
     Join { left: Box<Plan>, right: Box<Plan>, kind: JoinKind, on: Option<Expr> },
-    /// Grouping: output is the group expressions, then the aggregates. With no group expression there is
-    /// exactly one output row, even over empty input.
+    /// Grouping: output is the group expressions, then the aggregates. With no group expression
+    /// there is exactly one output row, even over empty input.
     Aggregate { input: Box<Plan>, group: Vec<Expr>, aggs: Vec<AggCall> },
-    /// Adds `window_start`, `window_end` (the type of the time column) behind the input's columns; a row
-    /// with NULL in the time column is in no window. HOP and CUMULATE repeat rows.
+    /// Adds `window_start`, `window_end` (the type of the time column) behind the input's columns;
+    /// a row with NULL in the time column is in no window. HOP and CUMULATE repeat rows.
     TimeWindow { input: Box<Plan>, time: usize, window: TimeWindow },
     /// Removes duplicate rows.
     Distinct { input: Box<Plan> },
@@ -53,9 +54,9 @@ pub enum Node {
     Union { inputs: Vec<Plan> },
     /// INTERSECT or EXCEPT, with or without ALL.
     SetOp { left: Box<Plan>, right: Box<Plan>, op: SetOp, all: bool },
-    /// The rows whose row number (or rank) within the partition is in `offset+1 ..= offset+limit`; with
-    /// `number`, that number is appended as a BIGINT column. Made by a rule from row_number() <= n, by
-    /// DISTINCT ON, and by ORDER BY ... LIMIT in a standing query.
+    /// The rows whose row number (or rank) within the partition is in `offset+1 ..= offset+limit`;
+    /// with `number`, that number is appended as a BIGINT column. Made by a rule from row_number()
+    /// <= n, by DISTINCT ON, and by ORDER BY ... LIMIT in a standing query.
     TopN {
         input: Box<Plan>,
         partition: Vec<usize>,
@@ -67,9 +68,11 @@ pub enum Node {
     },
     /// Window functions over partitions: appends one column per call.
     Over { input: Box<Plan>, partition: Vec<usize>, order: Vec<SortKey>, calls: Vec<WindowCall> },
-    /// Expands arrays: appends the element (and the ordinality) of each; for generate_series the series.
+    /// Expands arrays: appends the element (and the ordinality) of each; for generate_series the
+    /// series.
     Unnest { input: Box<Plan>, call: Expr, with_ordinality: bool, outer: bool },
-    /// Orders the result. Only at the top of an ad-hoc query (elsewhere it has no meaning and is dropped).
+    /// Orders the result. Only at the top of an ad-hoc query (elsewhere it has no meaning and is
+    /// dropped).
     Sort { input: Box<Plan>, keys: Vec<SortKey> },
     /// Cuts an ad-hoc result.
     Limit { input: Box<Plan>, limit: Option<u64>, offset: u64 },
@@ -90,8 +93,8 @@ pub enum JoinKind {
     Semi,
     /// Left rows without a partner (NOT EXISTS).
     Anti,
-    /// NOT IN: `on` is the conjunction of the equalities and any correlation; a left row is kept unless the
-    /// condition is true or unknown for some right row.
+    /// NOT IN: `on` is the conjunction of the equalities and any correlation; a left row is kept
+    /// unless the condition is true or unknown for some right row.
     NullAwareAnti,
 }
 
@@ -125,6 +128,7 @@ pub enum TimeWindow {
     Hop { slide: i64, size: i64, offset: i64 },
     /// Windows that grow by `step` up to `max`.
     Cumulate { step: i64, max: i64, offset: i64 },
-    /// Rows of one partition at most `gap` apart, the gap included; it ends at its last row plus the gap.
+    /// Rows of one partition at most `gap` apart, the gap included; it ends at its last row plus
+    /// the gap.
     Session { gap: i64, partition: Vec<usize> },
 }

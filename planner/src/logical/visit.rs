@@ -1,6 +1,8 @@
-//! Walking and rewriting plans and expressions: the few moves that every rule and lowering are made of.
+//! Walking and rewriting plans and expressions: the few moves that every rule and lowering are made
+//! of.
 //!
-//! Rewrites take ownership and hand the same boxes back, so a rule that changes nothing copies nothing.
+//! Rewrites take ownership and hand the same boxes back, so a rule that changes nothing copies
+//! nothing.
 //! Invariant: a rewrite keeps the type of every expression it touches.
 
 use std::sync::LazyLock;
@@ -21,7 +23,8 @@ pub fn is_strict(func: Func) -> bool {
     STRICT.get(func as usize).copied().unwrap_or(false)
 }
 
-/// Whether a call may give another result for the same arguments (randomness, clocks, the epoch's time).
+/// Whether a call may give another result for the same arguments (randomness, clocks, the epoch's
+/// time).
 pub fn is_volatile(func: Func) -> bool {
     static VOLATILE: LazyLock<Vec<bool>> = LazyLock::new(|| {
         let mut volatile = vec![false; Func::ALL.len()];
@@ -307,7 +310,8 @@ impl Plan {
         (0..self.width()).map(|i| self.column(i)).collect()
     }
 
-    /// The plan with the columns of `schema` alone: those that the binder put behind them, to sort by, hidden.
+    /// The plan with the columns of `schema` alone: those that the binder put behind them, to sort
+    /// by, hidden.
     #[must_use]
     pub fn shown(self, schema: &Schema) -> Plan {
         if self.width() == schema.len() {
@@ -412,7 +416,8 @@ impl Plan {
         }
     }
 
-    /// Whether two plans compute the same rows by the same steps: names and places in the text aside.
+    /// Whether two plans compute the same rows by the same steps: names and places in the text
+    /// aside.
     pub fn same_as(&self, other: &Plan) -> bool {
         same_node(&self.node, &other.node)
     }
@@ -454,7 +459,8 @@ fn same_node(a: &Node, b: &Node) -> bool {
             Node::Over { input: ia, partition: pa, order: oa, calls: ca },
             Node::Over { input: ib, partition: pb, order: ob, calls: cb },
         ) => pa == pb && oa == ob && ca == cb && ia.same_as(ib),
-        // TopN, Unnest, Sort, Limit: no rule asks; the structural comparison is stricter, so it is sound.
+        // TopN, Unnest, Sort, Limit: no rule asks; the structural comparison is stricter, so it is
+        // sound.
         (a, b) => a == b,
     }
 }

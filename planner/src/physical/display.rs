@@ -1,6 +1,8 @@
-//! EXPLAIN (PHYSICAL): the operators as a tree, each with its keys, its promise, its bounds and its state.
+//! EXPLAIN (PHYSICAL): the operators as a tree, each with its keys, its promise, its bounds and its
+//! state.
 //!
-//! A node that several others read is printed once, with its number; later readers show the number only.
+//! A node that several others read is printed once, with its number; later readers show the number
+//! only.
 //! Invariant: every choice that lowering made is visible in the text.
 
 use std::fmt::Write;

@@ -1,10 +1,11 @@
-//! The physical plan: how a query is kept true. The only thing that the virtual machine sees of planning.
+//! The physical plan: how a query is kept true. The only thing that the virtual machine sees of
+//! planning.
 //!
-//! A directed acyclic graph of operators in topological order, each with its columns, whether its output
-//! only grows, and what it may forget. Every choice (join method, pane sharing, what a watermark frees) is
-//! made here, so code generation decides nothing.
-//! Invariant: a node's inputs have smaller ids; expressions see the input's columns by position (a join's
-//! residual sees left columns, then right).
+//! A directed acyclic graph of operators in topological order, each with its columns, whether its
+//! output only grows, and what it may forget. Every choice (join method, pane sharing, what a
+//! watermark frees) is made here, so code generation decides nothing.
+//! Invariant: a node's inputs have smaller ids; expressions see the input's columns by position (a
+//! join's residual sees left columns, then right).
 
 pub mod display;
 pub mod lower;
@@ -77,13 +78,13 @@ pub struct Node {
     pub frontier: Frontier,
 }
 
-/// What an operator may forget when the watermark moves. It forgets after it has taken in all that its inputs
-/// emitted in the same step, the rows of windows that the step closed included.
+/// What an operator may forget when the watermark moves. It forgets after it has taken in all that
+/// its inputs emitted in the same step, the rows of windows that the step closed included.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frontier {
-    /// Output columns that carry event time, each with a lag in microseconds: once the program's watermark is
-    /// `w`, the node emits no row (nor a retraction of one) whose value there is `< w - lag`. For
-    /// window_end-like columns, rows with a value `<= w` are final.
+    /// Output columns that carry event time, each with a lag in microseconds: once the program's
+    /// watermark is `w`, the node emits no row (nor a retraction of one) whose value there is `< w
+    /// - lag`. For window_end-like columns, rows with a value `<= w` are final.
     pub bounded: Vec<TimeBound>,
 }
 
@@ -92,8 +93,8 @@ pub struct Frontier {
 pub struct TimeBound {
     /// The column.
     pub column: usize,
-    /// No more changes for values `< watermark - lag`; -1 for window ends, which are final when reached.
-    /// Subtract saturating: the watermark may be the least or the greatest time.
+    /// No more changes for values `< watermark - lag`; -1 for window ends, which are final when
+    /// reached. Subtract saturating: the watermark may be the least or the greatest time.
     pub lag: i64,
 }
 
@@ -111,8 +112,9 @@ pub enum Op {
     Project { exprs: Vec<Expr> },
     /// Appends window_start and window_end; `Session` is an operator of its own.
     WindowAssign { time: usize, window: TimeWindow },
-    /// Appends the bounds of each row's session; stateful, retracts when sessions merge or split. `forget` is
-    /// about whole sessions: one goes once its end (last row plus gap) is below the watermark minus the lag.
+    /// Appends the bounds of each row's session; stateful, retracts when sessions merge or split.
+    /// `forget` is about whole sessions: one goes once its end (last row plus gap) is below the
+    /// watermark minus the lag.
     SessionAssign { time: usize, gap: i64, partition: Vec<usize>, forget: Option<Forget> },
     /// Grouping by columns. Output: keys, then aggregates.
     Aggregate(Aggregate),
@@ -140,7 +142,8 @@ pub enum Op {
     },
     /// Expands arrays and series.
     Unnest { call: Expr, with_ordinality: bool, outer: bool },
-    /// Holds each row back until the watermark reaches its window end in `column`, then emits it once.
+    /// Holds each row back until the watermark reaches its window end in `column`, then emits it
+    /// once.
     HoldUntilClose { column: usize },
 }
 
@@ -194,7 +197,8 @@ pub struct PaneAggregate {
     pub keys: Vec<usize>,
     /// The aggregates.
     pub aggs: Vec<Agg>,
-    /// Whether rows come only when a window closes (then the output only grows), or with every change.
+    /// Whether rows come only when a window closes (then the output only grows), or with every
+    /// change.
     pub on_close: bool,
     /// Output columns: `WindowStart`, `WindowEnd`, `Key(i)`, `Agg(i)` in this order.
     pub output: Vec<PaneColumn>,
@@ -272,8 +276,9 @@ pub struct TopN {
     pub number: bool,
     /// Whether the input may retract.
     pub retracts: bool,
-    /// Whether rows that the order leaves equal stand as they arrived, as in PostgreSQL. Only in a query that runs
-    /// once: in a view their order must not depend on its history, so there it depends on all columns.
+    /// Whether rows that the order leaves equal stand as they arrived, as in PostgreSQL. Only in a
+    /// query that runs once: in a view their order must not depend on its history, so there it
+    /// depends on all columns.
     pub by_arrival: bool,
     /// When a partition may be dropped: a column of the input that is in `partition`.
     pub forget: Option<Forget>,

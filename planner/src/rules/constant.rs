@@ -1,10 +1,10 @@
 //! Constant expressions that fail: found when the statement is planned, as PostgreSQL does.
 //!
-//! `CASE WHEN a > 0 THEN 1/0 END` is an error however many rows there are, and whatever they hold. Only what can
-//! never be reached is spared: behind FALSE in an AND, TRUE in an OR, a branch of CASE whose condition is not
-//! true, and behind the first constant of COALESCE that is not NULL.
-//! Invariant: a plan that passes has no constant expression that fails for every row that reaches it, unless
-//! rewriting it brings one about; that one is left to its rows.
+//! `CASE WHEN a > 0 THEN 1/0 END` is an error however many rows there are, and whatever they hold.
+//! Only what can never be reached is spared: behind FALSE in an AND, TRUE in an OR, a branch of
+//! CASE whose condition is not true, and behind the first constant of COALESCE that is not NULL.
+//! Invariant: a plan that passes has no constant expression that fails for every row that reaches
+//! it, unless rewriting it brings one about; that one is left to its rows.
 
 use arena_tr_types::Value;
 

@@ -1,11 +1,11 @@
 //! A relation joined with its own maximum (or minimum) becomes a ranking of that relation.
 //!
-//! `X b JOIN (SELECT k, max(v) AS m FROM X GROUP BY k) g ON b.k = g.k AND b.v = g.m` keeps the rows of X whose v is
-//! the greatest of their k: the rows of rank 1. So it becomes TopN rank 1 over X, partitioned by k, ordered
-//! by v, without the rows that the join's equalities drop (v NULL, k NULL).
-//! Sound with retractions: both forms are functions of X's content alone; each row of X meets exactly one group,
-//! so weights stay. Group keys that the join does not compare must be determined by those it does (the
-//! other bound of a window); else a row could meet several groups.
+//! `X b JOIN (SELECT k, max(v) AS m FROM X GROUP BY k) g ON b.k = g.k AND b.v = g.m` keeps the rows
+//! of X whose v is the greatest of their k: the rows of rank 1. So it becomes TopN rank 1 over X,
+//! partitioned by k, ordered by v, without the rows that the join's equalities drop (v NULL, k
+//! NULL). Sound with retractions: both forms are functions of X's content alone; each row of X
+//! meets exactly one group, so weights stay. Group keys that the join does not compare must be
+//! determined by those it does (the other bound of a window); else a row could meet several groups.
 //! Invariant: fires only when both sides are the same steps over the same rows.
 
 use arena_tr_types::{AggFunc, Func};
@@ -214,7 +214,8 @@ impl Matched {
     }
 }
 
-/// An equality of an expression over the rows' columns and one column of the grouping, each renumbered.
+/// An equality of an expression over the rows' columns and one column of the grouping, each
+/// renumbered.
 fn equality(
     arm: &Expr,
     rows_at: usize,

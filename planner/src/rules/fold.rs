@@ -1,11 +1,11 @@
 //! Constant folding and three-valued logic: what can be known before any row is seen.
 //!
-//! A constant call is replaced by its value unless evaluating it fails: what the statement says was looked at before
-//! ([`super::constant`]), so this is an error that rewriting brought about; it belongs to the rows that reach it,
-//! and there may be none. Sound with retractions, because an expression gives the same value for
-//! a row when it arrives and when it leaves.
-//! Invariant: an expression keeps its value for every row, NULL included; only the condition of a filter or
-//! join may trade NULL for FALSE, since both keep nothing.
+//! A constant call is replaced by its value unless evaluating it fails: what the statement says was
+//! looked at before ([`super::constant`]), so this is an error that rewriting brought about; it
+//! belongs to the rows that reach it, and there may be none. Sound with retractions, because an
+//! expression gives the same value for a row when it arrives and when it leaves.
+//! Invariant: an expression keeps its value for every row, NULL included; only the condition of a
+//! filter or join may trade NULL for FALSE, since both keep nothing.
 
 use arena_tr_types::{DataType, Func, SqlError, Value};
 
@@ -98,7 +98,8 @@ pub(super) fn is_computable(expr: &Expr) -> bool {
     all
 }
 
-/// AND and OR: drops neutral arms and repeated ones, ends at a deciding one, factors arms that all share.
+/// AND and OR: drops neutral arms and repeated ones, ends at a deciding one, factors arms that all
+/// share.
 fn fold_junction(expr: &mut Expr, and: bool) {
     let (ExprKind::And(arms) | ExprKind::Or(arms)) = &mut expr.kind else { return };
     let mut kept: Vec<Expr> = Vec::with_capacity(arms.len());
@@ -131,7 +132,8 @@ fn fold_junction(expr: &mut Expr, and: bool) {
     }
 }
 
-/// `(a AND b) OR (a AND c)` is `a AND (b OR c)`, in three-valued logic too; joins find their keys that way.
+/// `(a AND b) OR (a AND c)` is `a AND (b OR c)`, in three-valued logic too; joins find their keys
+/// that way.
 fn factored(arms: Vec<Expr>, nullable: bool) -> Expr {
     let span = arms.iter().filter_map(|a| a.span).reduce(|a, b| a.to(b));
     let or = |arms| Expr { kind: ExprKind::Or(arms), ty: DataType::Bool, nullable, span };
@@ -279,7 +281,8 @@ fn null_equality(condition: &mut Expr) {
 
 /// Whether a condition cannot be true for a row in which all of `columns` are NULL.
 ///
-/// Sound because it follows NULL through strict functions only: what cannot be proven is taken to be true.
+/// Sound because it follows NULL through strict functions only: what cannot be proven is taken to
+/// be true.
 pub fn rejects_null(condition: &Expr, columns: &dyn Fn(usize) -> bool) -> bool {
     match &condition.kind {
         ExprKind::And(arms) => arms.iter().any(|arm| rejects_null(arm, columns)),

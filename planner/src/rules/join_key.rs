@@ -1,8 +1,10 @@
 //! Splits a join's condition into equality keys, conditions of one side, and the rest.
 //!
-//! Keys are what the join index is built on; `IS NOT DISTINCT FROM` is a key that matches NULL with NULL.
-//! Invariant: the conjunction of all parts is the condition; expressions of the right side are renumbered to
-//! its own columns in keys and `right_only`, and see left columns then right ones in the residual.
+//! Keys are what the join index is built on; `IS NOT DISTINCT FROM` is a key that matches NULL with
+//! NULL.
+//! Invariant: the conjunction of all parts is the condition; expressions of the right side are
+//! renumbered to its own columns in keys and `right_only`, and see left columns then right ones in
+//! the residual.
 
 use arena_tr_types::Func;
 
@@ -47,7 +49,8 @@ pub enum Uses {
 
 /// Which side's columns `expr` uses, the left ones being those below `n_left`.
 ///
-/// What raises an error about a subquery counts as using both: only a row of the joined sides may raise it.
+/// What raises an error about a subquery counts as using both: only a row of the joined sides may
+/// raise it.
 pub fn uses(expr: &Expr, n_left: usize) -> Uses {
     if raises(expr) {
         return Uses::Both;

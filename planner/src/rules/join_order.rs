@@ -1,7 +1,8 @@
-//! Inner joins in an order in which each has a key, where the text's order would pair everything with everything.
+//! Inner joins in an order in which each has a key, where the text's order would pair everything
+//! with everything.
 //!
-//! `FROM a, b, c WHERE a.x = c.x AND b.y = c.y` joins a with c first. The text's order is kept as far as it goes,
-//! so a query without such a gap keeps its order, and its author keeps control.
+//! `FROM a, b, c WHERE a.x = c.x AND b.y = c.y` joins a with c first. The text's order is kept as
+//! far as it goes, so a query without such a gap keeps its order, and its author keeps control.
 //! Sound with retractions: inner joins are associative and commutative, weights included.
 //! Invariant: a projection on top restores the columns' order.
 
@@ -26,7 +27,8 @@ pub fn join_order(mut plan: Plan) -> Plan {
     plan
 }
 
-/// The inputs of a chain of inner joins with their widths, and its conditions over all their columns.
+/// The inputs of a chain of inner joins with their widths, and its conditions over all their
+/// columns.
 fn flatten(plan: &Plan, base: usize, leaves: &mut Vec<usize>, arms: &mut Vec<Expr>) {
     match &plan.node {
         Node::Join { left, right, kind: JoinKind::Inner, on } => {
@@ -51,7 +53,8 @@ fn offsets(widths: &[usize]) -> Vec<usize> {
     starts
 }
 
-/// An order in which leaves follow leaves that an equality connects them with; none if the text's order does.
+/// An order in which leaves follow leaves that an equality connects them with; none if the text's
+/// order does.
 fn better_order(widths: &[usize], arms: &[Expr]) -> Option<Vec<usize>> {
     let starts = offsets(widths);
     let leaf_of = |c: usize| starts.iter().rposition(|s| *s <= c).unwrap_or(0);

@@ -1,9 +1,10 @@
 //! Rewrites of the logical plan, in a fixed order, until nothing changes or a limit is reached.
 //!
-//! Each rule's file says why it is sound when rows leave again and when values are NULL. Rules that recognise a
-//! shape (rankings, extrema) run after filters have moved and before columns are pruned, while two uses of one
-//! relation still look alike.
-//! Invariant: a rule keeps the plan's rows, their weights under every change of the inputs, and its columns.
+//! Each rule's file says why it is sound when rows leave again and when values are NULL. Rules that
+//! recognise a shape (rankings, extrema) run after filters have moved and before columns are
+//! pruned, while two uses of one relation still look alike.
+//! Invariant: a rule keeps the plan's rows, their weights under every change of the inputs, and its
+//! columns.
 
 pub mod constant;
 mod extremum;

@@ -1,9 +1,10 @@
 //! Columns and aggregates that nobody uses go, down to the columns that scans read.
 //!
-//! Sound with retractions, because a row's other columns keep its weight: dropping a column never merges the
-//! weights of rows before an operator that counts them, except where rows are compared whole (DISTINCT,
-//! set operations), and there all columns are used.
-//! Invariant: the plan's own columns stay as they are; each node says where its remaining columns went.
+//! Sound with retractions, because a row's other columns keep its weight: dropping a column never
+//! merges the weights of rows before an operator that counts them, except where rows are compared
+//! whole (DISTINCT, set operations), and there all columns are used.
+//! Invariant: the plan's own columns stay as they are; each node says where its remaining columns
+//! went.
 
 use arena_tr_types::{Field, Schema};
 

@@ -1,12 +1,13 @@
 //! Filters move toward the sources, and into join conditions.
 //!
-//! Predicates are carried down from the top and dropped where they hold for the same rows: through projections
-//! by substitution, to the side of a join that they speak of, into every arm of a union, below groupings and
-//! windows when they speak of the keys only. A predicate that cannot be true for a padded row turns an outer
-//! join into an inner one.
-//! Sound with retractions, because a predicate on a row decides alike when the row arrives and when it leaves, and
-//! one on a key decides for all rows of that key at once.
-//! Invariant: below a node, a predicate is evaluated on a superset of the rows it was evaluated on above.
+//! Predicates are carried down from the top and dropped where they hold for the same rows: through
+//! projections by substitution, to the side of a join that they speak of, into every arm of a
+//! union, below groupings and windows when they speak of the keys only. A predicate that cannot be
+//! true for a padded row turns an outer join into an inner one. Sound with retractions, because a
+//! predicate on a row decides alike when the row arrives and when it leaves, and one on a key
+//! decides for all rows of that key at once.
+//! Invariant: below a node, a predicate is evaluated on a superset of the rows it was evaluated on
+//! above.
 
 use super::fold::rejects_null;
 use super::join_key::{Uses, uses};
@@ -42,7 +43,8 @@ fn push(mut plan: Plan, predicates: Vec<Expr>) -> Plan {
             plan
         }
         Node::SetOp { left, right, op, all } => {
-            // Equal rows may print differently (1.0, 1.00), so only the side that is shown is filtered.
+            // Equal rows may print differently (1.0, 1.00), so only the side that is shown is
+            // filtered.
             let (left, right) = (push(*left, predicates), push(*right, Vec::new()));
             let (left, right) = (Box::new(left), Box::new(right));
             plan.node = Node::SetOp { left, right, op, all };
@@ -184,7 +186,8 @@ impl Join {
         };
     }
 
-    /// Predicates above the join: to a side whose rows are kept as they are, into the condition of an inner join.
+    /// Predicates above the join: to a side whose rows are kept as they are, into the condition of
+    /// an inner join.
     fn place_predicates(
         &mut self,
         predicates: Vec<Expr>,

@@ -1,7 +1,8 @@
 //! Folds the expressions of each node and drops nodes that do nothing.
 //!
-//! Trivial filters, inputs that are empty for ever, duplicates removed twice or where they do not count, unions
-//! of unions, projections over projections. Constant rows never change, so what is empty now stays empty.
+//! Trivial filters, inputs that are empty for ever, duplicates removed twice or where they do not
+//! count, unions of unions, projections over projections. Constant rows never change, so what is
+//! empty now stays empty.
 //! Invariant: a dropped node would have passed every delta on as it is.
 
 use arena_tr_types::{AggFunc, Schema, Value};

@@ -1,10 +1,11 @@
 //! `row_number() <= n` becomes TopN: only the first rows of each partition are ever computed.
 //!
-//! Takes `<=`, `<`, `=`, `>`, `>=` and BETWEEN in either direction, for row_number, rank and dense_rank; a lower
-//! bound alone does not do, because then all rows are kept anyway.
-//! Sound with retractions: TopN is the filtered window function, computed without the rows that the filter drops;
-//! when a first row leaves, the next one takes its place.
-//! Invariant: the ranking column stays, computed by TopN itself, until pruning finds that nobody uses it.
+//! Takes `<=`, `<`, `=`, `>`, `>=` and BETWEEN in either direction, for row_number, rank and
+//! dense_rank; a lower bound alone does not do, because then all rows are kept anyway. Sound with
+//! retractions: TopN is the filtered window function, computed without the rows that the filter
+//! drops; when a first row leaves, the next one takes its place.
+//! Invariant: the ranking column stays, computed by TopN itself, until pruning finds that nobody
+//! uses it.
 
 use arena_tr_types::{Func, Value};
 

@@ -1,7 +1,7 @@
 //! Addresses: chunk and word, never a pointer.
 //!
-//! An address stays valid when its arena is saved, mapped back or copied, and fits the 48 bits that a
-//! directory entry leaves beside its tag.
+//! An address stays valid when its arena is saved, mapped back or copied, and fits the 48 bits that
+//! a directory entry leaves beside its tag.
 //! Invariant: the low 13 bits are the word within the chunk, the high 19 bits the chunk.
 
 use std::fmt;

@@ -1,10 +1,12 @@
 //! Batch arenas: where the buffers of an epoch's batches come from.
 //!
-//! Many small columns share one chunk; each buffer counts as a holder of its chunk, and the chunk goes back to
-//! the pool with the last of them, in whatever order batches are dropped. Blocks longer than half a chunk
-//! come from the heap but are charged all the same. Buffers cannot fail halfway through a kernel, so this
-//! memory is never refused: it is charged, and [`super::Pool::check`] tells at the end of the step.
-//! Invariant: two blocks of one chunk never overlap; a chunk goes back only when no block of it is left.
+//! Many small columns share one chunk; each buffer counts as a holder of its chunk, and the chunk
+//! goes back to the pool with the last of them, in whatever order batches are dropped. Blocks
+//! longer than half a chunk come from the heap but are charged all the same. Buffers cannot fail
+//! halfway through a kernel, so this memory is never refused: it is charged, and
+//! [`super::Pool::check`] tells at the end of the step.
+//! Invariant: two blocks of one chunk never overlap; a chunk goes back only when no block of it is
+//! left.
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -65,8 +67,8 @@ impl BatchArena {
         &self.shared.pool
     }
 
-    /// `bytes` bytes (a multiple of the alignment of blocks) that nobody else has, and the chunk that they
-    /// are part of. `None` if they are too many for a chunk or no chunk is to be had.
+    /// `bytes` bytes (a multiple of the alignment of blocks) that nobody else has, and the chunk
+    /// that they are part of. `None` if they are too many for a chunk or no chunk is to be had.
     pub(crate) fn cut(&self, bytes: usize) -> Option<(NonNull<u8>, Arc<SharedChunk>)> {
         if bytes > MAX_SHARED_BYTES {
             return None;
@@ -84,8 +86,8 @@ impl BatchArena {
         Some((data, Arc::clone(&cutting.chunk)))
     }
 
-    /// Stops sharing the current chunk: later blocks come from another. At the end of an epoch, so that
-    /// its chunks go back when its batches do.
+    /// Stops sharing the current chunk: later blocks come from another. At the end of an epoch, so
+    /// that its chunks go back when its batches do.
     pub fn seal(&self) {
         *self.shared.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -1,4 +1,5 @@
-//! Tests of batch arenas: blocks within chunks. (What buffers do with them: `column/buffer_tests.rs`.)
+//! Tests of batch arenas: blocks within chunks. (What buffers do with them:
+//! `column/buffer_tests.rs`.)
 
 use super::*;
 use crate::arena::Tier;

@@ -1,7 +1,7 @@
 //! Accounts: what each owner holds, what each view and the whole pool may hold.
 //!
-//! Invariant: the pool's sum equals the sum of its views, and a view's the sum of its owners; a charge that
-//! a budget refuses changes nothing.
+//! Invariant: the pool's sum equals the sum of its views, and a view's the sum of its owners; a
+//! charge that a budget refuses changes nothing.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,10 @@
 //! The chunks of one arena and the bump cursor over them.
 //!
-//! `unsafe` lives here because chunks are raw memory of the pool: this file turns addresses into slices.
-//! All else in an arena is safe code over the functions here.
-//! Invariant: every slot's `base` points at `words` initialized words that only this arena uses; slots of
-//! one run are adjacent in memory; `next <= limit`, and if `next < limit` then `base` is the chunk of `next`.
+//! `unsafe` lives here because chunks are raw memory of the pool: this file turns addresses into
+//! slices. All else in an arena is safe code over the functions here.
+//! Invariant: every slot's `base` points at `words` initialized words that only this arena uses;
+//! slots of one run are adjacent in memory; `next <= limit`, and if `next < limit` then `base` is
+//! the chunk of `next`.
 #![allow(unsafe_code, reason = "turns addresses into slices of the pool's memory")]
 
 use std::ptr::NonNull;
@@ -45,8 +46,8 @@ pub(super) struct Chunks {
     limit: u32,
 }
 
-// SAFETY: the memory behind the slots is used by this value alone (invariant of `pool`), and it is plain
-// words; shared access only reads.
+// SAFETY: the memory behind the slots is used by this value alone (invariant of `pool`), and it is
+// plain words; shared access only reads.
 unsafe impl Send for Chunks {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Chunks {}
@@ -100,8 +101,8 @@ impl Chunks {
             return None;
         }
         let addr = Addr(self.next);
-        // SAFETY: 1. `next < limit`, so `base` is the chunk of `next` (invariant); 2. the word is within
-        // the chunk (masked); 3. `&mut self`.
+        // SAFETY: 1. `next < limit`, so `base` is the chunk of `next` (invariant); 2. the word is
+        // within the chunk (masked); 3. `&mut self`.
         unsafe { self.base.add(addr.word()).write(word) };
         self.next += 1;
         Some(addr)
@@ -129,8 +130,8 @@ impl Chunks {
         self.slots.push(Slot { base: chunk.into_base(), words: CHUNK_WORDS as u32, piece });
     }
 
-    /// Puts the chunks of a run right above the cursor, so that no address in use changes its meaning, but
-    /// not between the chunks of another run. Returns the index of its first chunk.
+    /// Puts the chunks of a run right above the cursor, so that no address in use changes its
+    /// meaning, but not between the chunks of another run. Returns the index of its first chunk.
     pub(super) fn insert_run(&mut self, run: Run) -> usize {
         let n = run.n_chunks();
         let at = self.skip_tails(self.after());
@@ -168,7 +169,8 @@ impl Chunks {
         }
     }
 
-    /// In debug builds writes a pattern over the words from `from` to the cursor, which are given back.
+    /// In debug builds writes a pattern over the words from `from` to the cursor, which are given
+    /// back.
     pub(super) fn poison_from(&mut self, from: u32) {
         #[cfg(debug_assertions)]
         {
@@ -242,8 +244,8 @@ impl Chunks {
     #[inline]
     pub(super) fn word(&self, addr: Addr) -> u64 {
         self.check_live(addr, 1);
-        // SAFETY: 1. every slot has at least a chunk of words, and the mask keeps the word in it; 2. they
-        // are initialized; 3. `&self`.
+        // SAFETY: 1. every slot has at least a chunk of words, and the mask keeps the word in it;
+        // 2. they are initialized; 3. `&self`.
         unsafe { self.slots[addr.chunk()].base.add(addr.word()).read() }
     }
 
@@ -257,7 +259,8 @@ impl Chunks {
     #[inline]
     pub(super) fn bytes(&self, addr: Addr, len: usize) -> &[u8] {
         let words = self.words(addr, len.div_ceil(size_of::<u64>()));
-        // SAFETY: the words are at least `len` bytes, and bytes have no alignment and no invalid value.
+        // SAFETY: the words are at least `len` bytes, and bytes have no alignment and no invalid
+        // value.
         unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), len) }
     }
 

@@ -1,9 +1,9 @@
 //! Free lists: reuse inside an arena that lives as long as its view.
 //!
-//! One list per size class; a freed block's first word links to the next. Sizes up to [`EXACT_WORDS`] have
-//! a class each, larger ones are rounded up to a quarter of a power of two.
-//! Invariant: a block is freed with the size it was allocated with; `live_words` counts blocks in use, as
-//! rounded, so the owner can tell when compaction pays ([`FreeLists::is_sparse`]).
+//! One list per size class; a freed block's first word links to the next. Sizes up to
+//! [`EXACT_WORDS`] have a class each, larger ones are rounded up to a quarter of a power of two.
+//! Invariant: a block is freed with the size it was allocated with; `live_words` counts blocks in
+//! use, as rounded, so the owner can tell when compaction pays ([`FreeLists::is_sparse`]).
 
 use super::{Addr, Arena, CHUNK_WORDS};
 use crate::error::OutOfMemory;
@@ -62,8 +62,8 @@ impl FreeLists {
         Ok(addr)
     }
 
-    /// Gives a block of `n` words back, which was allocated as `n` words. Blocks longer than a chunk
-    /// are not reused: they count as free until compaction.
+    /// Gives a block of `n` words back, which was allocated as `n` words. Blocks longer than a
+    /// chunk are not reused: they count as free until compaction.
     #[inline]
     pub fn free(&mut self, arena: &mut Arena, addr: Addr, n: usize) {
         let (class, rounded) = class(n);
@@ -91,8 +91,8 @@ impl FreeLists {
         self.free_words
     }
 
-    /// Whether less than half of what was allocated is in use, and the waste is worth a copy: the owner
-    /// should move what lives to a fresh arena.
+    /// Whether less than half of what was allocated is in use, and the waste is worth a copy: the
+    /// owner should move what lives to a fresh arena.
     pub fn is_sparse(&self) -> bool {
         self.free_words > self.live_words && self.free_words > CHUNK_WORDS
     }

@@ -2,9 +2,10 @@
 //!
 //! # The memory story
 //!
-//! Lifetime of data, unit of copying and unit of saving are the same object. There is one mechanism: a
-//! [`Pool`] cuts reserved slabs into 64 KiB **chunks**; an [`Arena`] is a list of chunks with a bump cursor;
-//! an [`Addr`] names a word by chunk and offset, never by pointer. What differs is when memory goes back:
+//! Lifetime of data, unit of copying and unit of saving are the same object. There is one
+//! mechanism: a [`Pool`] cuts reserved slabs into 64 KiB **chunks**; an [`Arena`] is a list of
+//! chunks with a bump cursor; an [`Addr`] names a word by chunk and offset, never by pointer. What
+//! differs is when memory goes back:
 //!
 //! | tier | owner | lives | given back |
 //! |---|---|---|---|
@@ -13,24 +14,24 @@
 //! | [`Tier::Pane`] | one pane, session or join bucket | until the watermark passes it | dropping the arena: O(chunks), no write, no system call |
 //! | [`Tier::Keyed`] | a group table, join index, table | the view's life | [`FreeLists`] inside; compaction by its owner |
 //!
-//! A scope inside one arena is a [`Checkpoint`] with [`Arena::rewind`], or [`Arena::scope`], which rewinds
-//! when it is dropped, by a panic too. After a spike [`Arena::trim`] gives chunks above the cursor to the pool
-//! and [`Pool::trim`] gives the pool's free chunks to the system. Threads that bump side by side take their
-//! arenas from [`LocalArenas`], each on cache lines of its own.
+//! A scope inside one arena is a [`Checkpoint`] with [`Arena::rewind`], or [`Arena::scope`], which
+//! rewinds when it is dropped, by a panic too. After a spike [`Arena::trim`] gives chunks above the
+//! cursor to the pool and [`Pool::trim`] gives the pool's free chunks to the system. Threads that
+//! bump side by side take their arenas from [`LocalArenas`], each on cache lines of its own.
 //!
-//! Every chunk is charged to an [`Owner`] when it is handed out. A budget that would be exceeded makes the
-//! allocation fail with [`OutOfMemory`]; nothing aborts, and nothing changes.
+//! Every chunk is charged to an [`Owner`] when it is handed out. A budget that would be exceeded
+//! makes the allocation fail with [`OutOfMemory`]; nothing aborts, and nothing changes.
 //!
 //! # Stale addresses
 //!
-//! Debug builds panic when an address at or above the cursor is used (it outlived a rewind or reset), write a
-//! pattern over words that are given back, and check [`Stamped`] addresses and checkpoints against the history
-//! of rewinds. Release builds check bounds only.
+//! Debug builds panic when an address at or above the cursor is used (it outlived a rewind or
+//! reset), write a pattern over words that are given back, and check [`Stamped`] addresses and
+//! checkpoints against the history of rewinds. Release builds check bounds only.
 //!
 //! # Checking the unsafe code
 //!
-//! `unsafe` is confined to `arena/chunk.rs`, `arena/pool.rs` and `column/buffer.rs`. The tests of this crate are
-//! written to run under Miri, with strict provenance:
+//! `unsafe` is confined to `arena/chunk.rs`, `arena/pool.rs` and `column/buffer.rs`. The tests of
+//! this crate are written to run under Miri, with strict provenance:
 //!
 //! ```text
 //! MIRIFLAGS="-Zmiri-strict-provenance" cargo +nightly miri test -p arena-tr-storage
@@ -43,7 +44,8 @@
 //!     target/debug/deps/arena_tr_storage-HASH --test-threads=1
 //! ```
 //!
-//! Invariant: an address is meaningful to one arena only, and nothing with a destructor lives in one.
+//! Invariant: an address is meaningful to one arena only, and nothing with a destructor lives in
+//! one.
 
 mod addr;
 mod batch;
@@ -178,8 +180,8 @@ impl Arena {
         Ok(addr)
     }
 
-    /// Takes whole words for these bytes and writes them, the rest of the last word as zeros. The caller
-    /// keeps the length.
+    /// Takes whole words for these bytes and writes them, the rest of the last word as zeros. The
+    /// caller keeps the length.
     #[inline]
     pub fn alloc_bytes(&mut self, bytes: &[u8]) -> Result<Addr, OutOfMemory> {
         let n = bytes.len().div_ceil(size_of::<u64>());
@@ -199,7 +201,8 @@ impl Arena {
         Ok(addr)
     }
 
-    /// The current chunk has no room: goes to the next one, taking it from the pool if none is held.
+    /// The current chunk has no room: goes to the next one, taking it from the pool if none is
+    /// held.
     #[cold]
     #[inline(never)]
     fn alloc_slow(&mut self, n: usize) -> Result<Addr, OutOfMemory> {
@@ -226,7 +229,8 @@ impl Arena {
         OutOfMemory { owner: self.owner, limit, limit_bytes }
     }
 
-    /// The `n` words at `addr`. Panics if they leave the chunk (or the longer allocation) of `addr`.
+    /// The `n` words at `addr`. Panics if they leave the chunk (or the longer allocation) of
+    /// `addr`.
     #[inline]
     pub fn words(&self, addr: Addr, n: usize) -> &[u64] {
         self.chunks.words(addr, n)

@@ -1,13 +1,15 @@
 //! The pool: chunks cut from slabs, and who pays for them.
 //!
-//! A slab is reserved address space: the system gives memory page by page as chunks are first written, and
-//! takes it back from free chunks when the pool is trimmed. Free chunks wait on a stack, the last used
-//! first out. Every chunk is charged to its owner when handed out, under the lock that hands it out, so
-//! accounting is exact and costs nothing per allocation. Returning chunks is pushing them on the stack.
+//! A slab is reserved address space: the system gives memory page by page as chunks are first
+//! written, and takes it back from free chunks when the pool is trimmed. Free chunks wait on a
+//! stack, the last used first out. Every chunk is charged to its owner when handed out, under the
+//! lock that hands it out, so accounting is exact and costs nothing per allocation. Returning
+//! chunks is pushing them on the stack.
 //!
 //! `unsafe` lives here because slabs are raw memory with a length known at run time.
-//! Invariant: a chunk is in the hands of at most one owner; its words are always initialized (slabs are
-//! zeroed, freed chunks keep what they held); slabs outlive every chunk because owners hold the pool.
+//! Invariant: a chunk is in the hands of at most one owner; its words are always initialized (slabs
+//! are zeroed, freed chunks keep what they held); slabs outlive every chunk because owners hold the
+//! pool.
 #![allow(unsafe_code, reason = "slabs are raw memory cut into chunks")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -26,7 +28,8 @@ const MAX_SLAB_BYTES: usize = if cfg!(miri) { 4 * CHUNK_BYTES } else { 64 << 20 
 #[cfg(all(target_os = "linux", not(miri)))]
 const HUGE_SLAB_BYTES: usize = 16 << 20;
 
-/// Sole ownership of one chunk's memory. It has no destructor: it goes back through [`Pool::release`].
+/// Sole ownership of one chunk's memory. It has no destructor: it goes back through
+/// [`Pool::release`].
 pub(super) struct Chunk {
     base: NonNull<u64>,
 }
@@ -64,7 +67,8 @@ impl Run {
     }
 
     /// # Safety
-    /// `base` came from [`Run::into_base`] of a run of `n_chunks`, and nobody else uses it any more.
+    /// `base` came from [`Run::into_base`] of a run of `n_chunks`, and nobody else uses it any
+    /// more.
     pub(super) unsafe fn from_base(base: NonNull<u64>, n_chunks: usize) -> Self {
         Self { base, n_chunks }
     }
@@ -90,7 +94,8 @@ unsafe impl Send for Slab {}
 
 impl Slab {
     fn reserve(bytes: usize) -> Option<Self> {
-        // One chunk more than asked, to align by hand: an aligned zeroed allocation would be written to.
+        // One chunk more than asked, to align by hand: an aligned zeroed allocation would be
+        // written to.
         let layout = Layout::from_size_align(bytes + CHUNK_BYTES, 16).ok()?;
         // SAFETY: the layout is not empty.
         let raw = NonNull::new(unsafe { alloc_zeroed(layout) })?;
@@ -112,8 +117,8 @@ impl Slab {
     #[cfg(all(target_os = "linux", not(miri)))]
     fn advise_huge(&self, bytes: usize) {
         if bytes >= HUGE_SLAB_BYTES {
-            // SAFETY: 1. the range is this slab's own memory; 2. the advice changes no contents. Its
-            // refusal costs speed only.
+            // SAFETY: 1. the range is this slab's own memory; 2. the advice changes no contents.
+            // Its refusal costs speed only.
             unsafe { libc::madvise(self.base.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
         }
     }
@@ -132,8 +137,9 @@ impl Drop for Slab {
 /// Gives a free chunk's memory back to the system; its words read as zero afterwards.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn decommit(chunk: &Chunk) -> bool {
-    // SAFETY: 1. the chunk is whole pages (aligned to 64 KiB) of private anonymous memory; 2. it is free:
-    // nobody refers to it; 3. after success the pages read as zeros, which are initialized words.
+    // SAFETY: 1. the chunk is whole pages (aligned to 64 KiB) of private anonymous memory; 2. it is
+    // free: nobody refers to it; 3. after success the pages read as zeros, which are initialized
+    // words.
     unsafe { libc::madvise(chunk.base.as_ptr().cast(), CHUNK_BYTES, libc::MADV_DONTNEED) == 0 }
 }
 
@@ -205,7 +211,8 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics halfway through a change of the state, so a poisoned lock guards a sound one.
+        // Nothing panics halfway through a change of the state, so a poisoned lock guards a sound
+        // one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -219,8 +226,8 @@ impl Pool {
         self.lock().ledger.set_view_budget(view, bytes);
     }
 
-    /// An error if the pool or the owner's view holds more than its budget: what a step asks after it
-    /// used memory that cannot be refused halfway (buffers that grow).
+    /// An error if the pool or the owner's view holds more than its budget: what a step asks after
+    /// it used memory that cannot be refused halfway (buffers that grow).
     pub fn check(&self, owner: Owner) -> Result<(), OutOfMemory> {
         self.lock().ledger.check(owner, 0)
     }
@@ -252,8 +259,8 @@ impl Pool {
         self.lock().ledger.forget_view(view);
     }
 
-    /// Gives the memory of free chunks back to the system until at most `keep_bytes` of it stay ready.
-    /// For after a spike. Returns the bytes given back.
+    /// Gives the memory of free chunks back to the system until at most `keep_bytes` of it stay
+    /// ready. For after a spike. Returns the bytes given back.
     pub fn trim(&self, keep_bytes: usize) -> usize {
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -301,7 +308,8 @@ impl Pool {
         Ok(Run { base: raw.cast(), n_chunks })
     }
 
-    /// Takes chunks of `owner` back. They keep their contents and their memory: no write, no system call.
+    /// Takes chunks of `owner` back. They keep their contents and their memory: no write, no system
+    /// call.
     pub(super) fn release(&self, owner: Owner, chunks: impl Iterator<Item = Chunk>) {
         let mut state = self.lock();
         let before = state.free.len();

@@ -66,8 +66,8 @@ impl Arena {
         }
     }
 
-    /// Forgets what was allocated since the checkpoint, in O(1); chunks stay. Panics if the cursor is below
-    /// it; debug builds also if it was at any time since.
+    /// Forgets what was allocated since the checkpoint, in O(1); chunks stay. Panics if the cursor
+    /// is below it; debug builds also if it was at any time since.
     #[inline]
     pub fn rewind(&mut self, to: Checkpoint) {
         assert!(to.at <= self.chunks.cursor(), "a checkpoint is rewound to before it is passed");
@@ -79,8 +79,8 @@ impl Arena {
         self.rewind_to(to.at);
     }
 
-    /// A guard through which to allocate; what it allocated is forgotten when it is dropped, by a panic
-    /// too, unless [`Scope::keep`] ends it.
+    /// A guard through which to allocate; what it allocated is forgotten when it is dropped, by a
+    /// panic too, unless [`Scope::keep`] ends it.
     pub fn scope(&mut self) -> Scope<'_> {
         let start = self.checkpoint();
         Scope { arena: self, start }
@@ -125,8 +125,8 @@ impl Scope<'_> {
 
 impl Drop for Scope<'_> {
     fn drop(&mut self) {
-        // A stale checkpoint cannot be: who reset or rewound below it had the scope's arena and left the
-        // cursor below, where there is nothing to forget.
+        // A stale checkpoint cannot be: who reset or rewound below it had the scope's arena and
+        // left the cursor below, where there is nothing to forget.
         if self.start.at <= self.arena.chunks.cursor() {
             self.arena.rewind_to(self.start.at);
         }

@@ -1,9 +1,9 @@
 //! Bitmaps: which rows are valid, 64 to a word.
 //!
-//! Bit `i % 64` of word `i / 64` speaks of row `i` (Arrow's little-endian bit order); 1 is valid. Words are
-//! the unit of work: NULL propagation is one `and` per 64 rows.
-//! Invariant: bits past `len` are zero, and bit 0 of word 0 is row 0 (no bit offsets), so kernels take
-//! `words()` as they are.
+//! Bit `i % 64` of word `i / 64` speaks of row `i` (Arrow's little-endian bit order); 1 is valid.
+//! Words are the unit of work: NULL propagation is one `and` per 64 rows.
+//! Invariant: bits past `len` are zero, and bit 0 of word 0 is row 0 (no bit offsets), so kernels
+//! take `words()` as they are.
 
 use crate::column::RowIdx;
 use crate::column::buffer::{Buffer, MutBuffer};
@@ -124,7 +124,8 @@ impl Bitmap {
         }
     }
 
-    /// The rows from `start`, `len` of them. Shares the words when they begin and end on word boundaries.
+    /// The rows from `start`, `len` of them. Shares the words when they begin and end on word
+    /// boundaries.
     #[must_use]
     pub fn slice(&self, start: usize, len: usize) -> Self {
         assert!(start <= self.len && len <= self.len - start, "slice within the bitmap");

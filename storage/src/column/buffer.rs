@@ -1,13 +1,19 @@
 //! Buffers: shared immutable slices of plain values, and the growable form they are filled in.
 //!
-//! A buffer is one 64-byte aligned block with its reference count in front of the values, so freezing a
-//! filled buffer allocates nothing and a register that holds the only reference gets its block back with
-//! [`Buffer::try_into_mut`]. Where the bytes come from is the business of [`crate::arena::BatchArena`]:
-//! the blocks of one batch share chunks of its pool; blocks without an arena come from the heap.
+//! A buffer is one 64-byte aligned block with its reference count in front of the values, so
+//! freezing a filled buffer allocates nothing and a register that holds the only reference gets its
+//! block back with [`Buffer::try_into_mut`]. Where the bytes come from is the business of
+//! [`crate::arena::BatchArena`]: the blocks of one batch share chunks of its pool; blocks without
+//! an arena come from the heap.
 //!
-//! `unsafe` lives here because a block is raw memory: count, capacity and values share one allocation.
-//! Invariant: values below `len` are initialized; a block is written only while exactly one owner has it.
+//! `unsafe` lives here because a block is raw memory: count, capacity and values share one
+//! allocation.
+//! Invariant: values below `len` are initialized; a block is written only while exactly one owner
+//! has it.
 #![allow(unsafe_code, reason = "a block is raw memory with an intrusive reference count")]
+
+#[path = "buffer_traits.rs"]
+mod traits;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
@@ -27,8 +33,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A plain value that may live in a buffer: copied by bytes, nothing to drop, no padding, any initialized
-/// bytes are a value, alignment at most 64.
+/// A plain value that may live in a buffer: copied by bytes, nothing to drop, no padding, any
+/// initialized bytes are a value, alignment at most 64.
 pub trait Pod:
     sealed::Sealed + Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'static
 {
@@ -51,7 +57,8 @@ struct Header {
     refs: AtomicUsize,
     /// Bytes for values after the header.
     capacity: usize,
-    /// The first so many bytes for values are known to be initialized. Written by a sole owner only.
+    /// The first so many bytes for values are known to be initialized. Written by a sole owner
+    /// only.
     initialized: usize,
     /// Beginning of the allocation, for blocks from the heap.
     raw: NonNull<u8>,
@@ -76,13 +83,15 @@ struct Block {
 }
 
 // SAFETY: 1. the count is atomic; 2. the other fields are written only by a sole owner, which is
-// established by an acquiring read of the count (`is_unique`) against the releasing decrement in `drop`.
+// established by an acquiring read of the count (`is_unique`) against the releasing decrement in
+// `drop`.
 unsafe impl Send for Block {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// A block for at least `bytes` bytes from the heap. A refusal of the system aborts, as for `Vec`.
+    /// A block for at least `bytes` bytes from the heap. A refusal of the system aborts, as for
+    /// `Vec`.
     fn new(bytes: usize) -> Self {
         let size = Self::size(bytes);
         let layout = Self::layout(size);
@@ -90,7 +99,8 @@ impl Block {
         let Some(raw) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         let skip = raw.as_ptr().align_offset(BLOCK_ALIGN);
         assert!(skip <= layout.size() - size, "the slack of the layout is enough to align");
-        // SAFETY: 1. `skip` and `size` are within the fresh allocation (checked); 2. it is ours alone.
+        // SAFETY: 1. `skip` and `size` are within the fresh allocation (checked); 2. it is ours
+        // alone.
         unsafe { Self::at(raw.add(skip), raw, size, 0, Home::Heap) }
     }
 
@@ -99,8 +109,8 @@ impl Block {
         let size = Self::size(bytes);
         if let Some((raw, chunk)) = arena.cut(size) {
             let initialized = size - size_of::<Header>();
-            // SAFETY: 1. `cut` gave `size` bytes to us alone, aligned because chunks and all sizes cut
-            // are; 2. the words of chunks are always initialized (invariant of the pool).
+            // SAFETY: 1. `cut` gave `size` bytes to us alone, aligned because chunks and all sizes
+            // cut are; 2. the words of chunks are always initialized (invariant of the pool).
             return unsafe { Self::at(raw, raw, size, initialized, Home::Chunk(chunk)) };
         }
         let mut block = Self::new(bytes);
@@ -170,7 +180,8 @@ impl Block {
 
     #[inline]
     fn data(&self) -> NonNull<u8> {
-        // SAFETY: one past the header is inside the allocation (or its end, when it holds no bytes).
+        // SAFETY: one past the header is inside the allocation (or its end, when it holds no
+        // bytes).
         unsafe { self.header.add(1).cast() }
     }
 
@@ -226,8 +237,8 @@ impl Block {
     /// Gives the memory back. The caller holds the last reference and does not use it again.
     unsafe fn free(&mut self) {
         let size = self.capacity() + size_of::<Header>();
-        // SAFETY: the last reference may write the header; it is not read again after the memory went
-        // back below.
+        // SAFETY: the last reference may write the header; it is not read again after the memory
+        // went back below.
         let header = unsafe { self.header.as_mut() };
         let raw = header.raw;
         match std::mem::replace(&mut header.home, Home::Heap) {
@@ -236,8 +247,8 @@ impl Block {
             Home::Charged(arena) => arena.discharge(size),
             Home::Heap => {}
         }
-        // SAFETY: `raw` was allocated in `new` with the layout of this size: the capacity is what was
-        // left of it after the header.
+        // SAFETY: `raw` was allocated in `new` with the layout of this size: the capacity is what
+        // was left of it after the header.
         unsafe { dealloc(raw.as_ptr(), Self::layout(size)) };
     }
 }
@@ -294,12 +305,13 @@ impl<T: Pod> Buffer<T> {
     #[inline]
     pub fn as_slice(&self) -> &[T] {
         // SAFETY: 1. `first` points at `len` initialized values of `block`, or dangles with `len` 0
-        // (constructors); 2. `block` is held by `self`, so they live as long as the borrow; 3. nobody
-        // writes a block that a `Buffer` refers to.
+        // (constructors); 2. `block` is held by `self`, so they live as long as the borrow; 3.
+        // nobody writes a block that a `Buffer` refers to.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
 
-    /// The values in `range`, sharing the block. Panics if the range is out of bounds, as slices do.
+    /// The values in `range`, sharing the block. Panics if the range is out of bounds, as slices
+    /// do.
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         let start = match range.start_bound() {
             Bound::Included(&i) => i,
@@ -315,8 +327,8 @@ impl<T: Pod> Buffer<T> {
         if part.is_empty() {
             return Self::empty();
         }
-        // SAFETY: `start < end <= len` (checked by the slice index above), so the result is inside the
-        // same allocation.
+        // SAFETY: `start < end <= len` (checked by the slice index above), so the result is inside
+        // the same allocation.
         let first = unsafe { self.first.add(start) };
         Self { block: self.block.clone(), first, len: end - start }
     }
@@ -331,8 +343,8 @@ impl<T: Pod> Buffer<T> {
         self.block.as_ref().map_or(0, Block::capacity)
     }
 
-    /// Back to the growable form, without copying, if nobody else refers to the block and this is its
-    /// beginning. The values stay.
+    /// Back to the growable form, without copying, if nobody else refers to the block and this is
+    /// its beginning. The values stay.
     pub fn try_into_mut(self) -> Result<MutBuffer<T>, Self> {
         match &self.block {
             None => return Ok(MutBuffer::new()),
@@ -342,8 +354,8 @@ impl<T: Pod> Buffer<T> {
         Ok(MutBuffer { block: self.block, len: self.len, _values: PhantomData })
     }
 
-    /// An empty growable buffer: this block again if nobody else refers to it, else a fresh one of the
-    /// same length and from the same arena. What a register does before it is written.
+    /// An empty growable buffer: this block again if nobody else refers to it, else a fresh one of
+    /// the same length and from the same arena. What a register does before it is written.
     pub fn recycle(self) -> MutBuffer<T> {
         match &self.block {
             None => MutBuffer::new(),
@@ -371,7 +383,8 @@ impl<T: Pod> MutBuffer<T> {
         buffer
     }
 
-    /// Room for `capacity` values, from the chunks of a batch arena. It grows within the same arena.
+    /// Room for `capacity` values, from the chunks of a batch arena. It grows within the same
+    /// arena.
     pub fn with_capacity_in(capacity: usize, arena: &BatchArena) -> Self {
         let block = Block::new_in(bytes_of::<T>(capacity), arena);
         Self { block: Some(block), len: 0, _values: PhantomData }
@@ -405,7 +418,8 @@ impl<T: Pod> MutBuffer<T> {
             None => Block::new(wanted),
             Some(old) => old.sibling(wanted),
         };
-        // SAFETY: 1. the old block holds `len` initialized values and the new one has room for more;
+        // SAFETY: 1. the old block holds `len` initialized values and the new one has room for
+        // more;
         // 2. they are two allocations; 3. the new block has this owner only.
         unsafe { block.data().cast::<T>().copy_from_nonoverlapping(self.ptr(), self.len) };
         self.block = Some(block);
@@ -426,8 +440,8 @@ impl<T: Pod> MutBuffer<T> {
     #[inline]
     pub fn extend_from_slice(&mut self, values: &[T]) {
         self.reserve(values.len());
-        // SAFETY: 1. there is room for them (reserved above); 2. `values` cannot be in this block, which
-        // is borrowed mutably.
+        // SAFETY: 1. there is room for them (reserved above); 2. `values` cannot be in this block,
+        // which is borrowed mutably.
         unsafe {
             let source = NonNull::from_ref(values).cast::<T>();
             self.ptr().add(self.len).copy_from_nonoverlapping(source, values.len());
@@ -457,8 +471,8 @@ impl<T: Pod> MutBuffer<T> {
         self.len = len;
     }
 
-    /// Sets the length to `n` for a kernel that then writes every slot. Slots hold zeros or whatever an
-    /// earlier use of the block left there, so a recycled register costs nothing here.
+    /// Sets the length to `n` for a kernel that then writes every slot. Slots hold zeros or
+    /// whatever an earlier use of the block left there, so a recycled register costs nothing here.
     #[inline]
     pub fn resize_for_overwrite(&mut self, n: usize) {
         self.reserve(n.saturating_sub(self.len));
@@ -541,62 +555,6 @@ impl<T: Pod> DerefMut for MutBuffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as for `deref`, and this is the block's only owner.
         unsafe { std::slice::from_raw_parts_mut(self.ptr().as_ptr(), self.len) }
-    }
-}
-
-impl<T: Pod> Default for Buffer<T> {
-    fn default() -> Self {
-        Self::empty()
-    }
-}
-
-impl<T: Pod> Default for MutBuffer<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T: Pod> fmt::Debug for Buffer<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_slice().fmt(f)
-    }
-}
-
-impl<T: Pod> fmt::Debug for MutBuffer<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: Pod> PartialEq for Buffer<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
-    }
-}
-
-impl<T: Pod> FromIterator<T> for Buffer<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        values.into_iter().collect::<MutBuffer<T>>().freeze()
-    }
-}
-
-impl<T: Pod> FromIterator<T> for MutBuffer<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let mut buffer = Self::new();
-        buffer.extend(values.into_iter());
-        buffer
-    }
-}
-
-impl<T: Pod> From<&[T]> for Buffer<T> {
-    fn from(values: &[T]) -> Self {
-        Self::from_slice(values)
-    }
-}
-
-impl<T: Pod> From<Vec<T>> for Buffer<T> {
-    fn from(values: Vec<T>) -> Self {
-        Self::from_slice(&values)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Builders: values go in one by one, a column comes out.
 //!
 //! For the edges (literals, appended rows, decoders). Kernels fill [`MutBuffer`]s themselves.
-//! Invariant: a value of the wrong physical type is refused by `push_value`; the typed pushes are for
-//! callers that know the type, and a mismatch there is a bug.
+//! Invariant: a value of the wrong physical type is refused by `push_value`; the typed pushes are
+//! for callers that know the type, and a mismatch there is a bug.
 
 use arena_tr_types::{DataType, Decimal, Interval, PhysicalType, SqlError, SqlState, Value};
 
@@ -182,8 +182,8 @@ impl ColumnBuilder {
         each_values!(&mut self.values, v => push_zero(v), s => s.push(&[]));
     }
 
-    /// Appends a value. One of another physical type is refused, except that an integer may go where an
-    /// integer of another width goes if it fits.
+    /// Appends a value. One of another physical type is refused, except that an integer may go
+    /// where an integer of another width goes if it fits.
     pub fn push_value(&mut self, value: &Value) -> Result<(), SqlError> {
         match value {
             Value::Null => self.push_null(),

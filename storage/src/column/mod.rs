@@ -1,11 +1,11 @@
 //! Columns: values of one physical type, laid out as Arrow lays them out.
 //!
-//! A column is a fixed-width buffer or 16-byte string views into shared heaps, plus an optional validity
-//! bitmap. Cloning and slicing share memory; only a gather or a builder writes. Arrays and rows are string
-//! columns whose bytes encode the value ([`nested`]).
+//! A column is a fixed-width buffer or 16-byte string views into shared heaps, plus an optional
+//! validity bitmap. Cloning and slicing share memory; only a gather or a builder writes. Arrays and
+//! rows are string columns whose bytes encode the value ([`nested`]).
 //!
-//! Invariant: a NULL slot holds a defined zero, so kernels may compute on it without a branch; a column
-//! whose validity is `None` has no NULL.
+//! Invariant: a NULL slot holds a defined zero, so kernels may compute on it without a branch; a
+//! column whose validity is `None` has no NULL.
 
 pub mod bitmap;
 pub mod buffer;
@@ -202,8 +202,8 @@ impl Column {
         each!(self, c => c.validity.as_ref())
     }
 
-    /// The same values with another validity (of the same length). Slots that become valid hold what they
-    /// held, so this is for restricting validity or for values known to be written.
+    /// The same values with another validity (of the same length). Slots that become valid hold
+    /// what they held, so this is for restricting validity or for values known to be written.
     #[must_use]
     pub fn with_validity(self, validity: Option<Bitmap>) -> Self {
         debug_assert!(validity.as_ref().is_none_or(|v| v.len() == self.len()));
@@ -244,8 +244,8 @@ impl Column {
         self.take(&rows)
     }
 
-    /// All rows of these columns, one after the other. The columns are of one physical type (a caller's
-    /// bug otherwise); of no columns there is no type, so the caller names it.
+    /// All rows of these columns, one after the other. The columns are of one physical type (a
+    /// caller's bug otherwise); of no columns there is no type, so the caller names it.
     pub fn concat(physical: PhysicalType, columns: &[&Self]) -> Self {
         if let [only] = columns {
             return (*only).clone();

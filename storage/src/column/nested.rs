@@ -8,7 +8,8 @@
 //!           count u32 then that many values (array, row)
 //! ```
 //!
-//! Equal bytes are equal values; a NUMERIC keeps its own scale, so `1.0` and `1.00` encode differently.
+//! Equal bytes are equal values; a NUMERIC keeps its own scale, so `1.0` and `1.00` encode
+//! differently.
 //! Invariant: `decode(encode(v)) == v`; decoding bytes from elsewhere never panics.
 
 use arena_tr_types::{Decimal, Interval, Value};
@@ -167,7 +168,8 @@ impl<'a> Reader<'a> {
             return Err(self.corrupt("value nested too deeply"));
         }
         let n = self.length()?;
-        // Every item takes a byte at least, so a count beyond the rest is corrupt: never reserve for it.
+        // Every item takes a byte at least, so a count beyond the rest is corrupt: never reserve
+        // for it.
         if n > self.bytes.len() - self.at {
             return Err(self.corrupt("more items than bytes"));
         }

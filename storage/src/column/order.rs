@@ -1,8 +1,8 @@
 //! Comparing rows of columns: the total order of SQL, and the finer one that consolidation needs.
 //!
-//! SQL's order puts NULL last, NaN after every number and text by its bytes. *Identity* refines it until
-//! only rows that print alike are equal: `1.0` and `1.00` compare equal in SQL but are two rows for a
-//! subscriber, so a delta must not cancel one with the other.
+//! SQL's order puts NULL last, NaN after every number and text by its bytes. *Identity* refines it
+//! until only rows that print alike are equal: `1.0` and `1.00` compare equal in SQL but are two
+//! rows for a subscriber, so a delta must not cancel one with the other.
 //! Invariant: `same_row(a, b)` exactly when `cmp_identity(a, b)` is equal.
 
 use std::cmp::Ordering;
@@ -50,8 +50,9 @@ fn fixed<T: Pod>(
 }
 
 impl Column {
-    /// Orders row `i` of this column against row `j` of `other`, which has the same physical type: SQL's
-    /// order of the values as they are held (128-bit values as numbers), NULL last, refined to identity.
+    /// Orders row `i` of this column against row `j` of `other`, which has the same physical type:
+    /// SQL's order of the values as they are held (128-bit values as numbers), NULL last, refined
+    /// to identity.
     pub fn cmp_identity(&self, i: usize, other: &Self, j: usize) -> Ordering {
         match (self.is_null(i), other.is_null(j)) {
             (true, true) => return Ordering::Equal,
@@ -75,8 +76,8 @@ impl Column {
         }
     }
 
-    /// Whether row `i` of this column is identical to row `j` of `other`, which has the same physical
-    /// type. NULL is identical to NULL.
+    /// Whether row `i` of this column is identical to row `j` of `other`, which has the same
+    /// physical type. NULL is identical to NULL.
     #[inline]
     pub fn same_row(&self, i: usize, other: &Self, j: usize) -> bool {
         let (a, b) = (self.is_null(i), other.is_null(j));
@@ -90,9 +91,9 @@ impl Column {
         }
     }
 
-    /// For each row an unsigned key whose order never contradicts `cmp_identity`: different keys decide.
-    /// Returns whether equal keys decide too; otherwise such rows must still be compared. Sorting by keys
-    /// makes most comparisons one instruction.
+    /// For each row an unsigned key whose order never contradicts `cmp_identity`: different keys
+    /// decide. Returns whether equal keys decide too; otherwise such rows must still be compared.
+    /// Sorting by keys makes most comparisons one instruction.
     pub fn order_keys(&self, out: &mut Vec<u64>) -> bool {
         out.clear();
         match self {

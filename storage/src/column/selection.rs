@@ -1,7 +1,7 @@
 //! Selections: which rows of a batch are live.
 //!
-//! A filter does not copy rows; it names the ones that stay. The two forms are "all of them" and a list of
-//! indices, because a kernel over all rows is a plain loop.
+//! A filter does not copy rows; it names the ones that stay. The two forms are "all of them" and a
+//! list of indices, because a kernel over all rows is a plain loop.
 //! Invariant: indices ascend strictly and are below the number of rows of the batch.
 
 use crate::column::buffer::{Buffer, MutBuffer};

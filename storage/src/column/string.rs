@@ -1,10 +1,11 @@
 //! String columns: 16-byte views, twelve bytes inline, longer ones in shared heaps.
 //!
-//! The layout of a [`View`] is Arrow's: length, then either up to twelve bytes padded with zeros, or the
-//! first four bytes, a heap index and an offset. Two short strings are equal if their views are; two long
-//! ones differ at once if length or prefix do. A gather copies views and shares the heaps.
-//! Invariant: bytes of a view that carry no information are zero, so equal short strings have equal views;
-//! the view of a NULL is [`View::EMPTY`].
+//! The layout of a [`View`] is Arrow's: length, then either up to twelve bytes padded with zeros,
+//! or the first four bytes, a heap index and an offset. Two short strings are equal if their views
+//! are; two long ones differ at once if length or prefix do. A gather copies views and shares the
+//! heaps.
+//! Invariant: bytes of a view that carry no information are zero, so equal short strings have equal
+//! views; the view of a NULL is [`View::EMPTY`].
 
 use std::sync::Arc;
 
@@ -42,8 +43,8 @@ impl View {
     pub fn inline(bytes: &[u8]) -> Self {
         let n = bytes.len();
         assert!(n <= INLINE_BYTES, "only short strings are inline");
-        // PERF: overlapping words, shifted and joined in registers: a copy of variable length is a call,
-        // and stores of single bytes would stall the load of the view that follows.
+        // PERF: overlapping words, shifted and joined in registers: a copy of variable length is a
+        // call, and stores of single bytes would stall the load of the view that follows.
         let word = |chunk: Option<&[u8; 4]>| chunk.map_or(0, |c| u64::from(u32::from_le_bytes(*c)));
         let (low, high) = match n {
             8.. => {
@@ -199,8 +200,8 @@ impl StrColumn {
         }
     }
 
-    /// The text of row `i`; empty if it is NULL. Panics if the bytes are not UTF-8, which columns of text
-    /// types never hold; for BYTEA, arrays and rows use [`Self::get`].
+    /// The text of row `i`; empty if it is NULL. Panics if the bytes are not UTF-8, which columns
+    /// of text types never hold; for BYTEA, arrays and rows use [`Self::get`].
     #[inline]
     pub fn str_at(&self, i: usize) -> &str {
         std::str::from_utf8(self.get(i)).expect("columns of text types hold UTF-8")
@@ -250,8 +251,8 @@ impl StrColumn {
         self.heaps.iter().map(|h| h.len()).sum()
     }
 
-    /// The same rows with heaps that hold their bytes and nothing else: for a column that is kept after a
-    /// filter left few of its rows.
+    /// The same rows with heaps that hold their bytes and nothing else: for a column that is kept
+    /// after a filter left few of its rows.
     #[must_use]
     pub fn copy_heaps(&self) -> Self {
         let mut builder = StrBuilder::with_capacity(self.len());
@@ -259,8 +260,9 @@ impl StrColumn {
         builder.finish(self.validity.clone())
     }
 
-    /// All rows of these columns, one after the other. Shares the heaps while they are few and mostly
-    /// used, else copies the bytes: repeated concatenation must not collect heaps without end.
+    /// All rows of these columns, one after the other. Shares the heaps while they are few and
+    /// mostly used, else copies the bytes: repeated concatenation must not collect heaps without
+    /// end.
     pub fn concat(columns: &[&Self]) -> Self {
         let validity = concat_validity(columns.iter().map(|c| (c.len(), c.validity.as_ref())));
         let rows = columns.iter().map(|c| c.len()).sum();

@@ -1,9 +1,9 @@
 //! Cells: how one value lies in the words of a row of state.
 //!
-//! Integers, booleans and floats take one word, NUMERIC three, 128-bit values two. A string takes two: its
-//! length and first four bytes, then either the other eight bytes or the address of the whole string.
-//! Equality, order and hash are SQL's: numbers by value, `-0.0 = 0.0`, NaN equal to itself and greatest,
-//! intervals by their length, texts by bytes.
+//! Integers, booleans and floats take one word, NUMERIC three, 128-bit values two. A string takes
+//! two: its length and first four bytes, then either the other eight bytes or the address of the
+//! whole string. Equality, order and hash are SQL's: numbers by value, `-0.0 = 0.0`, NaN equal to
+//! itself and greatest, intervals by their length, texts by bytes.
 //!
 //! Invariant: cells that are equal under SQL hash equal, whatever their words.
 
@@ -145,7 +145,8 @@ pub fn canonical_f64(value: f64) -> u64 {
     }
 }
 
-/// The length of an interval with 30-day months and 24-hour days, in microseconds: what it is compared by.
+/// The length of an interval with 30-day months and 24-hour days, in microseconds: what it is
+/// compared by.
 #[inline]
 pub fn interval_length(bits: i128) -> i128 {
     Interval::from_bits(bits).length()

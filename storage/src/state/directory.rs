@@ -1,12 +1,13 @@
 //! The directory of a hash table: which row belongs to which hash.
 //!
-//! Open addressing with linear probing over 64-bit entries: the upper half of the hash, then the row's
-//! address plus one (so that zero is a free slot). A slot is found from the upper bits of the hash that the
-//! entry itself holds, so growing reads no row, and doubling walks both directories in order. Each size has
-//! an arena of its own, dropped as a whole when the directory doubles; a small one is a block of the table's heap.
+//! Open addressing with linear probing over 64-bit entries: the upper half of the hash, then the
+//! row's address plus one (so that zero is a free slot). A slot is found from the upper bits of the
+//! hash that the entry itself holds, so growing reads no row, and doubling walks both directories
+//! in order. Each size has an arena of its own, dropped as a whole when the directory doubles; a
+//! small one is a block of the table's heap.
 //!
-//! Invariant: between an entry's home slot and its slot there is no free slot; at most three quarters of
-//! the slots are taken.
+//! Invariant: between an entry's home slot and its slot there is no free slot; at most three
+//! quarters of the slots are taken.
 
 use crate::OutOfMemory;
 use crate::arena::{Addr, Arena, Owner, Pool};
@@ -95,8 +96,8 @@ impl Directory {
         }
     }
 
-    /// For each hash the first row whose entry has its tag, or [`NO_ADDR`]. The row's key is to be compared
-    /// by the caller; a row with the same tag further on is found by [`Directory::find`].
+    /// For each hash the first row whose entry has its tag, or [`NO_ADDR`]. The row's key is to be
+    /// compared by the caller; a row with the same tag further on is found by [`Directory::find`].
     #[inline]
     pub fn candidates(&self, heap: &Heap, hashes: &[u64], out: &mut Vec<Addr>) {
         out.clear();
@@ -209,8 +210,8 @@ impl Directory {
         self.len -= 1;
     }
 
-    /// Rows in the order of slots, from slot `from`, at most `max`; the slot to go on from, or `None` at
-    /// the end.
+    /// Rows in the order of slots, from slot `from`, at most `max`; the slot to go on from, or
+    /// `None` at the end.
     pub fn scan(&self, heap: &Heap, from: usize, max: usize, out: &mut Vec<Addr>) -> Option<usize> {
         let start = out.len();
         for (slot, &entry) in self.slots(heap).iter().enumerate().skip(from) {

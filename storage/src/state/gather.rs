@@ -1,7 +1,7 @@
 //! Cells of rows as columns: reading state.
 //!
-//! [`RowReader`] reads several fields of the same rows: it looks at their headers once, and fields that are NULL in none
-//! of them need no validity.
+//! [`RowReader`] reads several fields of the same rows: it looks at their headers once, and fields
+//! that are NULL in none of them need no validity.
 //!
 //! Invariant: a cell of a row that is not valid is not read.
 
@@ -64,7 +64,8 @@ impl<'a> RowReader<'a> {
 const RECENT: usize = 256;
 const RECENT_SHIFT: u32 = u32::BITS - RECENT.trailing_zeros();
 
-/// Cells as a column: `words(k)` begins with row `k`'s cell; it is not asked of rows that are not `valid`.
+/// Cells as a column: `words(k)` begins with row `k`'s cell; it is not asked of rows that are not
+/// `valid`.
 pub fn gather_cells<'a>(
     cell: Cell,
     n: usize,
@@ -125,7 +126,8 @@ fn gather_strings<'a>(
     words: impl Fn(usize) -> &'a [u64],
 ) -> Column {
     let mut builder = StrBuilder::with_capacity(n);
-    // PERF: a join repeats the rows of its busy keys: their strings are copied once, not once per pair.
+    // PERF: a join repeats the rows of its busy keys: their strings are copied once, not once per
+    // pair.
     let mut recent = [(NO_ADDR, View::EMPTY); RECENT];
     for k in 0..n {
         if validity.as_ref().is_some_and(|bits| !bits.get(k)) {

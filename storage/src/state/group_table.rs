@@ -1,11 +1,12 @@
 //! The group table: rows found by their key, a batch at a time.
 //!
-//! Keys are hashed column by column, then looked up in three passes over the batch: directory entries, key
-//! comparison, and the few rows that are new or collide. Each pass is a loop of independent loads, so the
-//! processor overlaps their cache misses. Rows that repeat a key of the same batch find the row
-//! that its first occurrence made.
+//! Keys are hashed column by column, then looked up in three passes over the batch: directory
+//! entries, key comparison, and the few rows that are new or collide. Each pass is a loop of
+//! independent loads, so the processor overlaps their cache misses. Rows that repeat a key of the
+//! same batch find the row that its first occurrence made.
 //!
-//! Keys are equal as SQL says, or, in a table of whole rows, when they print alike (`1.0` and `1.00` are two rows).
+//! Keys are equal as SQL says, or, in a table of whole rows, when they print alike (`1.0` and
+//! `1.00` are two rows).
 //!
 //! Invariant: no two rows have equal keys (NULLs being equal); a row's address never changes.
 
@@ -151,8 +152,8 @@ impl GroupTable {
         self.layout.gather(field, &self.rows(addrs), &self.heap)
     }
 
-    /// Finds or makes the row of each listed batch row's key: `refs[k]` belongs to `rows[k]`. A new row has
-    /// weight 0 and zero state words.
+    /// Finds or makes the row of each listed batch row's key: `refs[k]` belongs to `rows[k]`. A new
+    /// row has weight 0 and zero state words.
     pub fn upsert(
         &mut self,
         keys: &[&Column],
@@ -334,8 +335,8 @@ impl GroupTable {
         self.layout.release(addr, &mut self.heap);
     }
 
-    /// Rows in a fixed but meaningless order: at most `max` from position `from` (first 0); the position to
-    /// go on from, or `None` at the end.
+    /// Rows in a fixed but meaningless order: at most `max` from position `from` (first 0); the
+    /// position to go on from, or `None` at the end.
     pub fn scan(&self, from: usize, max: usize, out: &mut Vec<Addr>) -> Option<usize> {
         self.directory.scan(&self.heap, from, max, out)
     }

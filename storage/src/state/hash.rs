@@ -1,7 +1,8 @@
 //! Hashing of key columns: one 64-bit hash per row, column at a time.
 //!
-//! The function is fixed: equal inputs hash equal in every process and version, because the order in which state is
-//! scanned follows from it. Each step is one multiplication whose halves are folded.
+//! The function is fixed: equal inputs hash equal in every process and version, because the order
+//! in which state is scanned follows from it. Each step is one multiplication whose halves are
+//! folded.
 //! Invariant: rows that are equal under SQL (NULL equal to NULL) hash equal.
 
 use std::hash::Hasher;
@@ -79,8 +80,8 @@ impl Hasher for MixHasher {
     }
 }
 
-/// The hash of each listed row over these columns, in the order of `rows`. `cells` says what the columns
-/// hold. Without columns every row hashes to the same.
+/// The hash of each listed row over these columns, in the order of `rows`. `cells` says what the
+/// columns hold. Without columns every row hashes to the same.
 pub fn hash_rows(cells: &[Cell], columns: &[&Column], rows: &[u16], out: &mut Vec<u64>) {
     out.clear();
     out.resize(rows.len(), SEED);

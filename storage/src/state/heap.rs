@@ -1,7 +1,8 @@
-//! An arena with free lists: the memory of rows and strings that live until they are removed one by one.
+//! An arena with free lists: the memory of rows and strings that live until they are removed one by
+//! one.
 //!
-//! Strings of more than twelve bytes lie in blocks of their own, whole words with zeros behind the last
-//! byte, and their cells hold the address.
+//! Strings of more than twelve bytes lie in blocks of their own, whole words with zeros behind the
+//! last byte, and their cells hold the address.
 //!
 //! Invariant: a block is either in a free list or owned by exactly one cell or row.
 

@@ -1,21 +1,22 @@
 //! The join index: rows of both sides of a join under one table of keys.
 //!
-//! A key's row leads to two lists, one per side, so that a row of one side finds its own list (to enter it)
-//! and the other side's (to be paired with it) in one search. Rows are packed; on a side whose rows are padded or
-//! tested for partners they count their matches (their *degree*).
+//! A key's row leads to two lists, one per side, so that a row of one side finds its own list (to
+//! enter it) and the other side's (to be paired with it) in one search. Rows are packed; on a side
+//! whose rows are padded or tested for partners they count their matches (their *degree*).
 //!
-//! While a side only grows, every arrival is a row, at the head of its key's list. Rows that a watermark may free are
-//! in blocks in order of arrival with the latest time in each, and blocks are dropped from the front. Nothing is
-//! unlinked then: a link names the block of the row that it leads to, and one that leads into a dropped block is the
-//! end of its list, because what stands behind is older still. Keys without rows are looked for a few at a time,
-//! as many as rows were dropped.
+//! While a side only grows, every arrival is a row, at the head of its key's list. Rows that a
+//! watermark may free are in blocks in order of arrival with the latest time in each, and blocks
+//! are dropped from the front. Nothing is unlinked then: a link names the block of the row that it
+//! leads to, and one that leads into a dropped block is the end of its list, because what stands
+//! behind is older still. Keys without rows are looked for a few at a time, as many as rows were
+//! dropped.
 //!
-//! The first retraction builds a directory of the side's rows by all their fields and links them both ways with their
-//! key; from then on a retraction finds its row at once, identical rows are one with a weight, and rows below the
-//! watermark are looked for now and then.
+//! The first retraction builds a directory of the side's rows by all their fields and links them
+//! both ways with their key; from then on a retraction finds its row at once, identical rows are
+//! one with a weight, and rows below the watermark are looked for now and then.
 //!
-//! Invariant: every row of weight other than 0 is in its key's list, and its key in the table; a row of weight 0 is in
-//! a list only while its owner holds it.
+//! Invariant: every row of weight other than 0 is in its key's list, and its key in the table; a
+//! row of weight 0 is in a list only while its owner holds it.
 
 use std::collections::VecDeque;
 
@@ -33,8 +34,8 @@ use crate::state::row::{DIRTY, HeapRows, RowLayout, add_weight, weight};
 
 /// Rows of a block.
 const BLOCK: usize = 1024;
-/// Words behind the fields of a row: the next row (while the side grows: with its block; later: with the previous
-/// row), its key (once the side has retracted), its degree.
+/// Words behind the fields of a row: the next row (while the side grows: with its block; later:
+/// with the previous row), its key (once the side has retracted), its degree.
 const LINK: usize = 0;
 const KEY: usize = 1;
 const DEGREE: usize = 2;
@@ -163,7 +164,8 @@ impl JoinSide {
         self.heap.set_word(at, degree);
     }
 
-    /// Marks a row as touched in this epoch; whether it was not yet. A marked row stays, whatever its weight.
+    /// Marks a row as touched in this epoch; whether it was not yet. A marked row stays, whatever
+    /// its weight.
     #[inline]
     pub fn mark(&mut self, addr: Addr) -> bool {
         let header = self.heap.word(addr);
@@ -314,8 +316,8 @@ impl JoinSide {
         self.unlink(keys, addr)
     }
 
-    /// Puts a new row into the last block; the block's number. A row without a time can match nothing, so it
-    /// goes with its neighbours.
+    /// Puts a new row into the last block; the block's number. A row without a time can match
+    /// nothing, so it goes with its neighbours.
     #[inline]
     fn place(&mut self, addr: Addr) -> Result<u32, OutOfMemory> {
         let Some((field, unit)) = self.spec.time else { return Ok(0) };
@@ -435,9 +437,10 @@ impl JoinIndex {
         self.sides[side].head(&self.keys, key)
     }
 
-    /// Adds the listed rows to one side, under the keys that [`JoinIndex::upsert_keys`] found: `columns` are
-    /// the side's fields, `weight(k)` is the weight of `rows[k]`. `touched[k]` is what became of it. Rows of
-    /// weight 0 that are not marked are to be swept by the caller afterwards.
+    /// Adds the listed rows to one side, under the keys that [`JoinIndex::upsert_keys`] found:
+    /// `columns` are the side's fields, `weight(k)` is the weight of `rows[k]`. `touched[k]` is
+    /// what became of it. Rows of weight 0 that are not marked are to be swept by the caller
+    /// afterwards.
     pub fn add(
         &mut self,
         side: usize,

@@ -1,9 +1,8 @@
 //! State: what programs keep between epochs, in structures that are made of addresses.
 //!
-//! Reading order: [`cell`] and [`row`] say how values lie in words, [`gather`] reads them as columns; [`hash`] and
-//! [`heap`] are the tools;
-//! [`group_table`] finds rows by key, [`join_index`] lists rows by key, [`ordered`] keeps rows in order,
-//! [`pane`] cuts time.
+//! Reading order: [`cell`] and [`row`] say how values lie in words, [`gather`] reads them as
+//! columns; [`hash`] and [`heap`] are the tools; [`group_table`] finds rows by key, [`join_index`]
+//! lists rows by key, [`ordered`] keeps rows in order, [`pane`] cuts time.
 //!
 //! Invariant: no structure holds a pointer, and none has an object of the process heap per row.
 

@@ -1,11 +1,11 @@
-//! Ordered sets of row addresses, many of them in one heap: what min and max under retraction, TopN and
-//! ordered aggregates keep per group.
+//! Ordered sets of row addresses, many of them in one heap: what min and max under retraction, TopN
+//! and ordered aggregates keep per group.
 //!
-//! A set is a root word in its owner's row: 0 when empty, the element itself when there is one, else a
-//! B-tree. Small sets are a single node that grows with them, so a group with three values does not pay for
-//! thirty. The set knows nothing of rows: every search gets a function that says how the sought row compares
-//! to the one at an address (`Less`: the sought row comes first). What rows are equal is the caller's business;
-//! a set never holds two elements that compare equal.
+//! A set is a root word in its owner's row: 0 when empty, the element itself when there is one,
+//! else a B-tree. Small sets are a single node that grows with them, so a group with three values
+//! does not pay for thirty. The set knows nothing of rows: every search gets a function that says
+//! how the sought row compares to the one at an address (`Less`: the sought row comes first). What
+//! rows are equal is the caller's business; a set never holds two elements that compare equal.
 //!
 //! ```text
 //! node word 0   entries (16 bits) | height (8 bits) | capacity (16 bits)
@@ -35,7 +35,8 @@ pub struct OrderedSets {
     nodes: Heap,
 }
 
-/// What a node that overflowed leaves behind: its last element, and its new right sibling with its last.
+/// What a node that overflowed leaves behind: its last element, and its new right sibling with its
+/// last.
 struct Split {
     left_last: u32,
     right: u32,
@@ -97,8 +98,8 @@ impl OrderedSets {
         &self.nodes.words(node, n + 1)[1..]
     }
 
-    /// Position of the first entry whose (last) element is not before the sought row, and whether a leaf's
-    /// entry there is equal to it.
+    /// Position of the first entry whose (last) element is not before the sought row, and whether a
+    /// leaf's entry there is equal to it.
     fn position(
         &self,
         node: Addr,
@@ -377,8 +378,8 @@ impl OrderedSets {
         let _ = self.walk(root, &mut visit);
     }
 
-    /// Calls `visit` for the elements in order, from the first for which `before` does not hold (it holds
-    /// for a beginning of the order), until it breaks.
+    /// Calls `visit` for the elements in order, from the first for which `before` does not hold (it
+    /// holds for a beginning of the order), until it breaks.
     pub fn for_each_from(
         &self,
         root: u64,

@@ -1,7 +1,8 @@
 //! A ring of panes: pieces of state by position in time.
 //!
-//! Panes come at the end and go from the front; rows arrive near the end, a few panes back at most. A
-//! pane owns its arenas, so dropping it gives its chunks back in bulk, without a look at its rows.
+//! Panes come at the end and go from the front; rows arrive near the end, a few panes back at most.
+//! A pane owns its arenas, so dropping it gives its chunks back in bulk, without a look at its
+//! rows.
 //!
 //! Invariant: positions ascend; a pane is in the ring from its first row until it is taken.
 

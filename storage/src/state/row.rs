@@ -322,7 +322,8 @@ impl RowLayout {
         heap.free(addr, self.words);
     }
 
-    /// Copies the fields of a row that lies in `from` (same cells) into a new row: weight 0, state words zero.
+    /// Copies the fields of a row that lies in `from` (same cells) into a new row: weight 0, state
+    /// words zero.
     pub fn copy_fields(
         &self,
         row: &[u64],
@@ -380,8 +381,8 @@ impl RowLayout {
         columns.iter().enumerate().all(|(field, c)| self.eq_column(row, field, c, i, heap))
     }
 
-    /// Whether field `field` is identical to row `i` of a column: equal, and printed alike (`1.0` is not
-    /// identical to `1.00`). NULLs are identical.
+    /// Whether field `field` is identical to row `i` of a column: equal, and printed alike (`1.0`
+    /// is not identical to `1.00`). NULLs are identical.
     #[inline]
     pub fn same_column(
         &self,
@@ -457,7 +458,8 @@ impl RowLayout {
         h
     }
 
-    /// The header bits that say which of these rows' fields are NULL, or-ed together; `None` if they are not in the header.
+    /// The header bits that say which of these rows' fields are NULL, or-ed together; `None` if
+    /// they are not in the header.
     #[inline]
     pub(crate) fn nulls_of(&self, headers: u64) -> Option<u64> {
         (self.null_words == 0).then_some(headers >> NULL_SHIFT)
@@ -479,8 +481,8 @@ pub fn cmp_words(cell: Cell, a: &[u64], b: &[u64], heap: &Heap) -> Ordering {
     if cell == Cell::Bytes {
         let (x, y) = ((a[0] >> 32) as u32, (b[0] >> 32) as u32);
         if x != y {
-            // The first four bytes, padded with zeros: where they differ, at most one side is padding, and
-            // then it is the shorter and lesser string.
+            // The first four bytes, padded with zeros: where they differ, at most one side is
+            // padding, and then it is the shorter and lesser string.
             return x.swap_bytes().cmp(&y.swap_bytes());
         }
     }

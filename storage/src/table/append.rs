@@ -1,9 +1,11 @@
 //! Rows that only arrive: the batches themselves.
 //!
-//! A large batch is kept as it came, without copying. Small ones are gathered: the last few are joined whenever
-//! together they are as large as the one before them, so that a stream fed row by row costs a few copies of
-//! each row and not a batch for each (a binary counter of batches; O(log n) copies).
-//! Invariant: the kept batches are compact and have no weights; their order is the order of arrival.
+//! A large batch is kept as it came, without copying. Small ones are gathered: the last few are
+//! joined whenever together they are as large as the one before them, so that a stream fed row by
+//! row costs a few copies of each row and not a batch for each (a binary counter of batches; O(log
+//! n) copies).
+//! Invariant: the kept batches are compact and have no weights; their order is the order of
+//! arrival.
 
 use arena_tr_types::{DataType, SqlError, SqlState};
 

@@ -1,7 +1,9 @@
-//! Rows that arrive and leave: each distinct row once, with its weight and the number of its arrival.
+//! Rows that arrive and leave: each distinct row once, with its weight and the number of its
+//! arrival.
 //!
-//! Rows lie in a group table whose key is the whole row. With a primary key a second table counts keys, so that a
-//! second row of a key is refused. A delta is checked while it is applied and undone if it does not fit.
+//! Rows lie in a group table whose key is the whole row. With a primary key a second table counts
+//! keys, so that a second row of a key is refused. A delta is checked while it is applied and
+//! undone if it does not fit.
 //! Invariant: every row in the table has a weight of at least 1; numbers of arrival are unique.
 
 use arena_tr_types::limits::BATCH_ROWS;

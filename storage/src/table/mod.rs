@@ -1,7 +1,8 @@
 //! Contents of relations: what streams, tables and materialized views hold between commits.
 //!
-//! A relation that only grows keeps the batches it was given ([`append`]); one whose rows change keeps each distinct
-//! row once with its weight, and finds rows by content and by primary key ([`keyed`]).
+//! A relation that only grows keeps the batches it was given ([`append`]); one whose rows change
+//! keeps each distinct row once with its weight, and finds rows by content and by primary key
+//! ([`keyed`]).
 //! Invariant: no row has a negative weight; a delta is applied whole or not at all.
 
 mod append;
@@ -44,8 +45,8 @@ impl RelationStore {
     /// Applies a delta: rows that leave first, then those that arrive.
     ///
     /// # Errors
-    /// 23505 when a primary key would occur twice, XX000 when a row leaves that is not there, 53200 when memory
-    /// runs out. Nothing is changed then.
+    /// 23505 when a primary key would occur twice, XX000 when a row leaves that is not there, 53200
+    /// when memory runs out. Nothing is changed then.
     pub fn apply(&mut self, delta: &[Batch]) -> Result<(), SqlError> {
         match &mut self.contents {
             Contents::Append(store) => store.apply(delta),
@@ -53,7 +54,8 @@ impl RelationStore {
         }
     }
 
-    /// All rows, in the order in which they arrived; a row that is there several times has a weight.
+    /// All rows, in the order in which they arrived; a row that is there several times has a
+    /// weight.
     pub fn scan(&self) -> Vec<Batch> {
         match &self.contents {
             Contents::Append(store) => store.scan(),

@@ -1,8 +1,9 @@
 //! Random commits, and the relations as they should then be.
 //!
-//! Values are few, so that keys meet, with NULLs among them; times of the stream are out of order, but never below
-//! its watermark.
-//! Invariant: applying the statements of a commit to empty relations gives exactly the rows of the model.
+//! Values are few, so that keys meet, with NULLs among them; times of the stream are out of order,
+//! but never below its watermark.
+//! Invariant: applying the statements of a commit to empty relations gives exactly the rows of the
+//! model.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Random queries and random inputs over three fixed relations.
 //!
-//! [`query`] writes SQL that the engine should accept and the oracle can evaluate; [`input`] writes commits of
-//! inserts, updates and deletes and keeps its own picture of what the relations hold.
+//! [`query`] writes SQL that the engine should accept and the oracle can evaluate; [`input`] writes
+//! commits of inserts, updates and deletes and keeps its own picture of what the relations hold.
 //! Invariant: the same seed gives the same text and the same commits.
 
 pub mod input;

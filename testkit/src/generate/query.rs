@@ -1,7 +1,7 @@
 //! Random SELECT statements.
 //!
-//! Every query is built from its FROM outwards, knowing the columns it has, so that nearly all are legal. Top-N and
-//! numbering always order by enough columns that rows that tie are equal.
+//! Every query is built from its FROM outwards, knowing the columns it has, so that nearly all are
+//! legal. Top-N and numbering always order by enough columns that rows that tie are equal.
 //! Invariant: every output column has a name of its own.
 
 use super::{RELATIONS, Ty};

@@ -1,6 +1,7 @@
 //! Expressions over one row.
 //!
-//! Invariant: three-valued logic exactly as the standard has it; nothing is evaluated that SQL says is not.
+//! Invariant: three-valued logic exactly as the standard has it; nothing is evaluated that SQL says
+//! is not.
 
 use std::cmp::Ordering;
 

@@ -1,8 +1,10 @@
 //! A logical plan over plain rows: no batches, no state, no cleverness.
 //!
-//! Every operator takes all rows of its inputs and gives all rows of its output; a join is two loops, a group is a
-//! scan. What it cannot evaluate it says, so that a test never takes silence for agreement.
-//! Invariant: the result depends on the plan and the rows alone; it is the definition that views are held to.
+//! Every operator takes all rows of its inputs and gives all rows of its output; a join is two
+//! loops, a group is a scan. What it cannot evaluate it says, so that a test never takes silence
+//! for agreement.
+//! Invariant: the result depends on the plan and the rows alone; it is the definition that views
+//! are held to.
 
 mod aggregate;
 mod expr;

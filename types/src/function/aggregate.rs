@@ -1,6 +1,7 @@
 //! The built-in aggregates and the names SQL gives them.
 //!
-//! Invariant: every name gives one aggregate; which argument types it takes is decided by the binder.
+//! Invariant: every name gives one aggregate; which argument types it takes is decided by the
+//! binder.
 
 macro_rules! aggregates {
     ($($(#[$doc:meta])* $variant:ident $name:literal;)*) => {

@@ -1,7 +1,7 @@
 //! The names of all built-in scalar functions and operators.
 //!
-//! One macro row per function gives the variant, its unique name (bytecode text and plans print it) and, for
-//! operators, the symbol that SQL writes.
+//! One macro row per function gives the variant, its unique name (bytecode text and plans print it)
+//! and, for operators, the symbol that SQL writes.
 //! Invariant: names are unique; a symbol belongs to at most one function per number of arguments.
 
 macro_rules! funcs {
@@ -283,7 +283,8 @@ funcs! {
     ArrayReplace "array_replace";
     ArrayFill "array_fill";
     TrimArray "trim_array";
-    /// generate_series(from, to [, step]) of integers, NUMERIC or times, as an array: FROM unnests it.
+    /// generate_series(from, to [, step]) of integers, NUMERIC or times, as an array: FROM unnests
+    /// it.
     GenerateSeries "generate_series";
     /// ROW(...).
     RowMake "row_make";

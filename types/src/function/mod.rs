@@ -1,8 +1,8 @@
 //! Every built-in function, operator and aggregate, with its signatures.
 //!
 //! One table per theme: the binder resolves names and overloads here, the virtual machine maps each
-//! [`Func`] to a kernel, documentation and completion list it. To add a function: a row in `func.rs`, a row
-//! in the table of its theme, a kernel in the virtual machine, `.slt` cases.
+//! [`Func`] to a kernel, documentation and completion list it. To add a function: a row in
+//! `func.rs`, a row in the table of its theme, a kernel in the virtual machine, `.slt` cases.
 //! Invariant: a name and argument types select at most one best signature.
 
 mod aggregate;
@@ -171,9 +171,10 @@ pub fn candidates(name: &str) -> impl Iterator<Item = &'static Signature> {
     signatures_by_name(name)
 }
 
-/// The overloads of an operator, given by any function that has its symbol: those of one argument for a
-/// prefix operator, of two for an infix one. A signature's own `func` is what runs (`||` of an array and an
-/// element is [`Func::ArrayAppend`]). For functions without a symbol: all signatures of that function.
+/// The overloads of an operator, given by any function that has its symbol: those of one argument
+/// for a prefix operator, of two for an infix one. A signature's own `func` is what runs (`||` of
+/// an array and an element is [`Func::ArrayAppend`]). For functions without a symbol: all
+/// signatures of that function.
 pub fn operator_signatures(func: Func) -> impl Iterator<Item = &'static Signature> {
     let symbol = func.symbol();
     let n_args = if matches!(func, Func::Neg | Func::BitNot | Func::Abs | Func::Sqrt | Func::Cbrt) {

@@ -1,6 +1,8 @@
-//! Operators, and functions that only the grammar can call (subscripts, constructors, IS DISTINCT FROM).
+//! Operators, and functions that only the grammar can call (subscripts, constructors, IS DISTINCT
+//! FROM).
 //!
-//! Invariant: prefix operators have one argument, infix operators two; extra arguments come from the grammar.
+//! Invariant: prefix operators have one argument, infix operators two; extra arguments come from
+//! the grammar.
 
 use super::Func::*;
 use super::Ty::{

@@ -1,4 +1,5 @@
-//! The table is consistent with itself: names resolve, symbols have overloads, no two overloads collide.
+//! The table is consistent with itself: names resolve, symbols have overloads, no two overloads
+//! collide.
 
 mod page;
 

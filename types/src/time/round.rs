@@ -1,6 +1,7 @@
 //! Rounding times to a number of digits of a second, as casts to `timestamp(3)` do.
 //!
-//! Invariant: halves go away from zero, for a timestamp away from the start of 2000, as in PostgreSQL.
+//! Invariant: halves go away from zero, for a timestamp away from the start of 2000, as in
+//! PostgreSQL.
 
 use super::{Interval, MICROS_PER_DAY, Timestamp, is_infinite};
 use crate::error::{SqlError, SqlState};

@@ -1,6 +1,7 @@
 //! The assembler: program text to a verified program.
 //!
-//! Reads what [`super::disasm`] prints, so that programs can be written by hand in tests and kept as text.
+//! Reads what [`super::disasm`] prints, so that programs can be written by hand in tests and kept
+//! as text.
 //! Invariant: `parse(print(p)) == p` for every verified program, and no input makes it panic.
 
 use std::fmt;
@@ -19,7 +20,8 @@ use arena_tr_types::{DataType, Field, Func, PhysicalType, Schema};
 /// Why a text is no program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsmError {
-    /// Line, from 1; 0 when the text reads but does not verify: then the message names the instruction.
+    /// Line, from 1; 0 when the text reads but does not verify: then the message names the
+    /// instruction.
     pub line: usize,
     /// What is wrong.
     pub message: String,

@@ -1,7 +1,9 @@
-//! Makes programs: allocates registers, encodes instructions by the opcode table, verifies the result.
+//! Makes programs: allocates registers, encodes instructions by the opcode table, verifies the
+//! result.
 //!
-//! Code generation names as many virtual registers as it likes; when a pipeline ends they are mapped to few
-//! real ones, because a buffer that was just read is still in the cache when it is written again.
+//! Code generation names as many virtual registers as it likes; when a pipeline ends they are
+//! mapped to few real ones, because a buffer that was just read is still in the cache when it is
+//! written again.
 //! Invariant: [`Builder::finish`] yields only verified programs.
 
 use std::collections::HashMap;
@@ -448,8 +450,8 @@ fn drop_unused(open: &mut Open, lists: &[Vec<u16>]) {
     open.insts.retain(|_| keep.next().unwrap_or(true));
 }
 
-/// The last instruction that reads each virtual register. What is read behind an expansion and was defined
-/// before it stays until the end, because that part runs again for the next turn.
+/// The last instruction that reads each virtual register. What is read behind an expansion and was
+/// defined before it stays until the end, because that part runs again for the next turn.
 fn last_uses(open: &Open, lists: &[Vec<u16>]) -> Vec<usize> {
     let n = open.registers.len();
     let (mut defined, mut last) = (vec![0; n], vec![0; n]);

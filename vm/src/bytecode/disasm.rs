@@ -1,8 +1,10 @@
 //! The text form of a program: what `EXPLAIN BYTECODE` prints and what tests compare.
 //!
-//! One line per item and per instruction, operands in the order of the opcode table. Constants and functions
-//! are numbered, and repeated in a comment where they are used, so that a line can be read alone.
-//! Invariant: everything but comments is read back by [`super::asm`]; no opcode is treated by name here.
+//! One line per item and per instruction, operands in the order of the opcode table. Constants and
+//! functions are numbered, and repeated in a comment where they are used, so that a line can be
+//! read alone.
+//! Invariant: everything but comments is read back by [`super::asm`]; no opcode is treated by name
+//! here.
 
 use std::fmt::Write as _;
 
@@ -272,7 +274,8 @@ fn print_state(state: &State, out: &mut String) {
     print_spec(&state.spec, out);
 }
 
-/// How a driver's columns are written: `bids.price`, `n`; `None` where only a number is unambiguous.
+/// How a driver's columns are written: `bids.price`, `n`; `None` where only a number is
+/// unambiguous.
 pub(super) fn column_names(program: &Program, driver: Driver) -> Vec<Option<String>> {
     let names: Vec<String> = match driver {
         Driver::Delta(i) => match program.inputs.get(usize::from(i)) {

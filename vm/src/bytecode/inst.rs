@@ -1,8 +1,9 @@
 //! The fixed 16-byte instruction and the operands it carries.
 //!
-//! Every instruction has the same layout, so decoding is a load and a fuzzer can make any of them. What
-//! each field means for an opcode is said once, in the opcode table.
-//! Invariant: an instruction is plain data; it is valid only inside the program that it was verified with.
+//! Every instruction has the same layout, so decoding is a load and a fuzzer can make any of them.
+//! What each field means for an opcode is said once, in the opcode table.
+//! Invariant: an instruction is plain data; it is valid only inside the program that it was
+//! verified with.
 
 use super::table::Opcode;
 

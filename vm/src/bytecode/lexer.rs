@@ -1,7 +1,7 @@
 //! The words of program text.
 //!
-//! Invariant: every input yields tokens or an error with its position; nothing is skipped but blanks and
-//! comments (`;` to the end of the line).
+//! Invariant: every input yields tokens or an error with its position; nothing is skipped but
+//! blanks and comments (`;` to the end of the line).
 
 use logos::Logos;
 

@@ -1,8 +1,9 @@
 //! The program model: what a compiled query is, and its text form.
 //!
-//! A [`Program`] is a list of [`Pipeline`]s. A pipeline's [`Driver`] yields batches; each runs through a
-//! straight line of instructions on vector registers, under selections. There are no jumps: an instruction
-//! that makes new rows (a join, a hop window) runs the rest of its pipeline once per batch of them.
+//! A [`Program`] is a list of [`Pipeline`]s. A pipeline's [`Driver`] yields batches; each runs
+//! through a straight line of instructions on vector registers, under selections. There are no
+//! jumps: an instruction that makes new rows (a join, a hop window) runs the rest of its pipeline
+//! once per batch of them.
 //!
 //! How an opcode is named:
 //!
@@ -14,14 +15,15 @@
 //!   defines a selection
 //! ```
 //!
-//! How an instruction is written: what it defines, then operands, then the selection it works under.
+//! How an instruction is written: what it defines, then operands, then the selection it works
+//! under.
 //!
 //! ```text
 //!   3  sel.gt.i64     s1   r1, c0   @s0      ; c0 = 100
 //! ```
 //!
-//! Reading order: [`table`] (every opcode), [`inst`] (16 bytes), [`program`], [`builder`] (how code generation
-//! makes one), [`verify`] (what holds for each), [`disasm`] and [`asm`] (the text form).
+//! Reading order: [`table`] (every opcode), [`inst`] (16 bytes), [`program`], [`builder`] (how code
+//! generation makes one), [`verify`] (what holds for each), [`disasm`] and [`asm`] (the text form).
 //! Invariant: this module computes nothing on rows; it only says what is to be computed.
 
 pub mod asm;

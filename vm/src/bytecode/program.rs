@@ -1,8 +1,9 @@
 //! A program: one standing query (or one ad-hoc read) as verified bytecode.
 //!
 //! A program is a list of pipelines in topological order over a register file, with everything its
-//! instructions name: constants, functions, states, queues, tables of constant rows. It holds no mutable
-//! thing, so that any number of tasks share one; what a task needs to run is a [`crate::frame::Frame`].
+//! instructions name: constants, functions, states, queues, tables of constant rows. It holds no
+//! mutable thing, so that any number of tasks share one; what a task needs to run is a
+//! [`crate::frame::Frame`].
 //! Invariant: a `Program` that left this crate's builder or assembler has passed [`super::verify`].
 
 use std::hash::{BuildHasher, Hasher};
@@ -125,7 +126,8 @@ pub struct State {
     pub spec: StateSpec,
 }
 
-/// What a state does. The physical plan's own words; expressions never occur in them (they are code).
+/// What a state does. The physical plan's own words; expressions never occur in them (they are
+/// code).
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "each field is the plan operator's field of the same name")]
 pub enum StateSpec {
@@ -162,7 +164,8 @@ pub struct JoinSpec {
     pub right_keys: Vec<usize>,
     /// Whether NULL keys match each other, per key.
     pub null_equal: Vec<bool>,
-    /// The columns (left, then right) that decide which pairs count, if the program tells by `join.match`.
+    /// The columns (left, then right) that decide which pairs count, if the program tells by
+    /// `join.match`.
     pub residual: Option<Vec<usize>>,
     /// When rows of the left state may be dropped.
     pub left_forget: Option<physical::Forget>,
@@ -181,7 +184,8 @@ pub struct OverSpec {
     pub order: Vec<physical::SortKey>,
     /// The calls.
     pub calls: Vec<OverCall>,
-    /// Whether rows that the order leaves equal stand as they arrived; then the input never retracts.
+    /// Whether rows that the order leaves equal stand as they arrived; then the input never
+    /// retracts.
     pub by_arrival: bool,
     /// When a partition may be dropped.
     pub forget: Option<physical::Forget>,
@@ -315,8 +319,8 @@ impl Program {
         }
     }
 
-    /// A number that two programs share only if their text is the same: state kept by a program may be
-    /// given to another one of the same fingerprint.
+    /// A number that two programs share only if their text is the same: state kept by a program may
+    /// be given to another one of the same fingerprint.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = foldhash::quality::FixedState::with_seed(0x41_72_65_6e_61).build_hasher();
         hasher.write(self.to_text().as_bytes());

@@ -1,7 +1,8 @@
 //! Printing and parsing of what programs are made of: one trait, both directions.
 //!
-//! Whatever a program holds implements [`Text`], so the printed form and the parsed form cannot drift apart:
-//! a type's two functions stand next to each other, and structs derive both from one list of fields.
+//! Whatever a program holds implements [`Text`], so the printed form and the parsed form cannot
+//! drift apart: a type's two functions stand next to each other, and structs derive both from one
+//! list of fields.
 //! Invariant: `T::parse(print(t)) == t` for every value of every type here.
 
 use std::fmt::Write as _;

@@ -4,22 +4,26 @@
 //! - every constant, function, state, queue, table of values and list that is named exists;
 //! - every constant and table value has a physical type that matches its declared type;
 //! - a queue is written by earlier pipelines only than those that read it;
-//! - a state is written by earlier pipelines only than the one that drives from it, of which there is at
-//!   most one; the left side of a join comes before its right side.
+//! - a state is written by earlier pipelines only than the one that drives from it, of which there
+//!   is at most one; the left side of a join comes before its right side.
 //!
 //! And for each pipeline:
-//! - *Types*: registers and constants have the types of the opcode table, functions the arguments and
-//!   result they declare, columns those of the driver, the queue, the state or the output.
-//! - *Definition before use*: a register or selection is read only after it was defined in this pipeline.
-//! - *Row spaces*: behind an expansion only registers defined behind it are read, except by `take`, which
-//!   reads those of the rows before the (last) expansion; what it reads is not written again, because the
-//!   next turn of the expansion reads it too.
-//! - *Selection discipline*: a register defined under a selection is read only under that selection or one
-//!   that is part of it. (Rows that were not selected hold anything.)
-//! - *Errors before effects*: what can fail for a row stands before the first state write and before
-//!   rows are handed on; between the two stands a `check`, and effects work under selections derived from it.
-//! - *Aggregates*: `agg.*` names an aggregate of its kind and follows the `group.upsert` of its state.
-//! - *Termination*: there are no jumps, at most [`MAX_EXPANSIONS`] expansions, and every driver is finite.
+//! - *Types*: registers and constants have the types of the opcode table, functions the arguments
+//!   and result they declare, columns those of the driver, the queue, the state or the output.
+//! - *Definition before use*: a register or selection is read only after it was defined in this
+//!   pipeline.
+//! - *Row spaces*: behind an expansion only registers defined behind it are read, except by `take`,
+//!   which reads those of the rows before the (last) expansion; what it reads is not written again,
+//!   because the next turn of the expansion reads it too.
+//! - *Selection discipline*: a register defined under a selection is read only under that selection
+//!   or one that is part of it. (Rows that were not selected hold anything.)
+//! - *Errors before effects*: what can fail for a row stands before the first state write and
+//!   before rows are handed on; between the two stands a `check`, and effects work under selections
+//!   derived from it.
+//! - *Aggregates*: `agg.*` names an aggregate of its kind and follows the `group.upsert` of its
+//!   state.
+//! - *Termination*: there are no jumps, at most [`MAX_EXPANSIONS`] expansions, and every driver is
+//!   finite.
 //!
 //! Invariant: the interpreter relies on these properties and checks none of them again.
 

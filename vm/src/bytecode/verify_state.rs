@@ -1,6 +1,7 @@
 //! What holds for the description of a state: every column that it names exists.
 //!
-//! Invariant: a state operator built from a checked description never indexes out of its input's columns.
+//! Invariant: a state operator built from a checked description never indexes out of its input's
+//! columns.
 
 use arena_tr_planner::physical::{Agg, Forget, JoinKind, PaneColumn, SortKey};
 

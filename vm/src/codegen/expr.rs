@@ -1,8 +1,8 @@
 //! Expressions: one instruction per function, operands first.
 //!
-//! What may fail for a row is computed under the selection of the rows that need it: arms of CASE and COALESCE
-//! and the later conditions of AND and OR see only rows that reach them, so `1/0` in an arm that no row takes
-//! is no error.
+//! What may fail for a row is computed under the selection of the rows that need it: arms of CASE
+//! and COALESCE and the later conditions of AND and OR see only rows that reach them, so `1/0` in
+//! an arm that no row takes is no error.
 //! Invariant: an expression's value is right for all rows of the selection it is asked for.
 
 use arena_tr_planner::physical::{Expr, ExprKind};
@@ -37,7 +37,8 @@ fn family_of(func: Func) -> Option<&'static str> {
     })
 }
 
-/// The typed opcode for a call, if there is one: arguments of one type, and for arithmetic the result too.
+/// The typed opcode for a call, if there is one: arguments of one type, and for arithmetic the
+/// result too.
 pub(super) fn typed_opcode(func: Func, args: &[DataType], ret: &DataType) -> Option<Opcode> {
     let family = family_of(func)?;
     let first = args.first()?;

@@ -1,12 +1,14 @@
-//! Joins: one pipeline per side, both ending in a queue; what the residual condition rejects never leaves.
+//! Joins: one pipeline per side, both ending in a queue; what the residual condition rejects never
+//! leaves.
 //!
-//! The residual condition of an inner join is a filter behind it: the join makes the columns that the condition
-//! reads together with its own, once. The other kinds count partners, so the join itself has to know which pairs
-//! count: it hands out candidates and is told.
+//! The residual condition of an inner join is a filter behind it: the join makes the columns that
+//! the condition reads together with its own, once. The other kinds count partners, so the join
+//! itself has to know which pairs count: it hands out candidates and is told.
 //!
-//! The left side's delta meets the old right side, the right side's delta meets the new left side, so every
-//! pair is made once. Rows that an outer join pads, and those of semi and anti joins, depend on how many
-//! partners a row has after the epoch: a third pipeline drives from the join's state and adds them.
+//! The left side's delta meets the old right side, the right side's delta meets the new left side,
+//! so every pair is made once. Rows that an outer join pads, and those of semi and anti joins,
+//! depend on how many partners a row has after the epoch: a third pipeline drives from the join's
+//! state and adds them.
 //! Invariant: a residual condition is evaluated for pairs whose keys match, and for no others.
 
 use arena_tr_planner::physical::{Expr, Join, JoinKind, Node};
@@ -90,7 +92,8 @@ impl Generator<'_> {
         self.builder.emit(op, &[state.into(), columns.into(), sel.into()]);
     }
 
-    /// Hands on the pairs of an inner join, made with these columns (left, then right), that fulfil a condition.
+    /// Hands on the pairs of an inner join, made with these columns (left, then right), that fulfil
+    /// a condition.
     fn filter_pairs(
         &mut self,
         join: &Join,

@@ -1,11 +1,12 @@
 //! Code generation: a physical plan becomes a program.
 //!
-//! The plan is walked from its root to its inputs, and code is generated on the way back: a node *produces*
-//! rows for its consumer, in one pipeline or several. Operators without memory add instructions to the
-//! pipeline that is open; an operator with memory ends it with a write and starts another one that drives from
-//! the state. A node with several consumers, and a union, writes a queue that each consumer reads. Files:
-//! [`scope`] is the open pipeline (shared values, selections, errors), [`expr`] computes expressions,
-//! [`predicate`] selects rows, [`relational`] and [`stateful`] are the operators, [`join`] has the rest.
+//! The plan is walked from its root to its inputs, and code is generated on the way back: a node
+//! *produces* rows for its consumer, in one pipeline or several. Operators without memory add
+//! instructions to the pipeline that is open; an operator with memory ends it with a write and
+//! starts another one that drives from the state. A node with several consumers, and a union,
+//! writes a queue that each consumer reads. Files: [`scope`] is the open pipeline (shared values,
+//! selections, errors), [`expr`] computes expressions, [`predicate`] selects rows, [`relational`]
+//! and [`stateful`] are the operators, [`join`] has the rest.
 //! Invariant: nothing is chosen here that the plan could have chosen; a plan has one program.
 
 mod expr;

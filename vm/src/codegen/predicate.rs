@@ -1,7 +1,7 @@
 //! Predicates as selections: each condition narrows the selection of the one before.
 //!
-//! Invariant: exactly the rows of `sel` for which the predicate is true are selected (not those where it is
-//! NULL).
+//! Invariant: exactly the rows of `sel` for which the predicate is true are selected (not those
+//! where it is NULL).
 
 use arena_tr_planner::physical::{Expr, ExprKind};
 use arena_tr_types::{Func, SqlError, Value};

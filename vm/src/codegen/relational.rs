@@ -1,6 +1,7 @@
 //! Operators without memory: they add instructions to the open pipeline.
 //!
-//! Invariant: columns that an operator passes on are forwarded, never copied; only expansions gather.
+//! Invariant: columns that an operator passes on are forwarded, never copied; only expansions
+//! gather.
 
 use arena_tr_planner::physical::{Expr, ExprKind, Node, NodeId, Op, TimeWindow};
 use arena_tr_types::{DataType, Func, PhysicalType, SqlError, Value};

@@ -1,8 +1,10 @@
-//! The open pipeline: which values exist already, which selection is part of which, what may have failed.
+//! The open pipeline: which values exist already, which selection is part of which, what may have
+//! failed.
 //!
-//! Every pure instruction is numbered by what it computes (value numbering), so an expression that occurs
-//! twice in a pipeline is computed once, whichever operators it came from.
-//! Invariant: a shared value was computed under the selection it is used under, or one that contains it.
+//! Every pure instruction is numbered by what it computes (value numbering), so an expression that
+//! occurs twice in a pipeline is computed once, whichever operators it came from.
+//! Invariant: a shared value was computed under the selection it is used under, or one that
+//! contains it.
 
 use std::collections::HashMap;
 
@@ -107,8 +109,8 @@ impl Generator<'_> {
         self.scope = Scope { parents: vec![None], ..Scope::default() };
     }
 
-    /// A pure instruction that defines a register of type `ty` under `sel` (for all rows if there is none):
-    /// `operands` are those between the two.
+    /// A pure instruction that defines a register of type `ty` under `sel` (for all rows if there
+    /// is none): `operands` are those between the two.
     pub(super) fn value(
         &mut self,
         op: Opcode,
@@ -218,8 +220,8 @@ impl Generator<'_> {
         rows.sel
     }
 
-    /// Behind an expansion that was just emitted: its `n` columns follow those of the rows before, which
-    /// were loaded by [`Self::before_expansion`].
+    /// Behind an expansion that was just emitted: its `n` columns follow those of the rows before,
+    /// which were loaded by [`Self::before_expansion`].
     pub(super) fn after_expansion(&mut self, before: &[Val], types: &[PhysicalType]) -> Rows {
         self.scope.new_rows();
         self.builder.set_new_columns(types.to_vec());

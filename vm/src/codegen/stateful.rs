@@ -1,4 +1,5 @@
-//! Operators with memory: their input's pipeline ends in a write, their output drives the next pipeline.
+//! Operators with memory: their input's pipeline ends in a write, their output drives the next
+//! pipeline.
 //!
 //! Invariant: every state has exactly one pipeline that drives from it, behind all that write it.
 
@@ -117,8 +118,8 @@ impl Generator<'_> {
         self.pipeline(Driver::Changed(state), consume)
     }
 
-    /// Window functions: arguments that are not columns are computed behind the input's columns, and
-    /// dropped again from the result.
+    /// Window functions: arguments that are not columns are computed behind the input's columns,
+    /// and dropped again from the result.
     fn over(&mut self, node: &Node, consume: &mut Consume<'_>) -> Result<(), SqlError> {
         let Op::Over { partition, order, calls, by_arrival, forget } = &node.op else {
             return Err(internal("no window functions"));

@@ -1,4 +1,5 @@
-//! `blend`: for each row the value of the arm that has it. What CASE, COALESCE and guarded AND and OR end in.
+//! `blend`: for each row the value of the arm that has it. What CASE, COALESCE and guarded AND and
+//! OR end in.
 //!
 //! Invariant: arms' selections are disjoint; a row in none is NULL.
 

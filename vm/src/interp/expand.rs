@@ -1,7 +1,7 @@
 //! Instructions that make new rows: windows that repeat a row, arrays that are unnested.
 //!
-//! An expansion starts a new row space. It yields at most one batch of new rows per turn and keeps what it
-//! needs of the rows before, so registers of the new rows can be written freely.
+//! An expansion starts a new row space. It yields at most one batch of new rows per turn and keeps
+//! what it needs of the rows before, so registers of the new rows can be written freely.
 //! Invariant: the new rows stand in the order of the rows they come from.
 
 use arena_tr_storage::{Bitmap, Buffer, Column, ColumnBuilder, Fixed, Selection};
@@ -147,7 +147,8 @@ fn windows(
         },
         Val::Reg(_) => 0,
     };
-    // Lengths of windows are positive by construction of the plan; a hand-written program cannot hang us.
+    // Lengths of windows are positive by construction of the plan; a hand-written program cannot
+    // hang us.
     let windows =
         make(length(1).max(1), length(2).max(1), length(3)).expect("lengths are positive");
     let times = match step.args[0] {

@@ -1,7 +1,8 @@
-//! The machine: a frame, the states, the queues and the output of one task, and the loop over instructions.
+//! The machine: a frame, the states, the queues and the output of one task, and the loop over
+//! instructions.
 //!
-//! Invariant: between steps every queue is empty and no batch is referenced by a register it was forwarded
-//! through.
+//! Invariant: between steps every queue is empty and no batch is referenced by a register it was
+//! forwarded through.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -31,7 +32,8 @@ pub enum OnError {
 pub struct RowError {
     /// Why it could not be computed.
     pub error: SqlError,
-    /// The program's input that the row came from; `None` if it was made inside (a join's pair, a group).
+    /// The program's input that the row came from; `None` if it was made inside (a join's pair, a
+    /// group).
     pub input: Option<usize>,
     /// The row: the used columns of the input, or what it was made of.
     pub row: Vec<Value>,
@@ -125,7 +127,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Runs a pipeline over a batch of any length; `map` says which of its columns the pipeline sees.
+    /// Runs a pipeline over a batch of any length; `map` says which of its columns the pipeline
+    /// sees.
     pub(crate) fn run_batch(
         &mut self,
         code: &Code,
@@ -243,7 +246,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Reports the failed rows (once each) and returns their indices, ascending; or fails with the first.
+    /// Reports the failed rows (once each) and returns their indices, ascending; or fails with the
+    /// first.
     #[cold]
     pub(crate) fn report_failed(&mut self, cx: &Cx<'_>) -> Result<Vec<usize>, SqlError> {
         let mut failed = std::mem::take(&mut self.frame.failed);

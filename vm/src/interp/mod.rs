@@ -1,10 +1,10 @@
 //! The interpreter: resolve once, then one indirect call per instruction per batch.
 //!
-//! [`Code`] is a program with every opcode replaced by a function pointer and every function by its kernel.
-//! [`Machine::run`] walks a pipeline over the rows of one batch. An expansion runs the rest of its pipeline
-//! once per turn, each turn at most one batch, so memory is bounded however far rows multiply. Files: [`pure`]
-//! computes columns, [`select`] selections, [`expand`] new rows, [`state`] calls state operators, [`send`] hands
-//! rows on.
+//! [`Code`] is a program with every opcode replaced by a function pointer and every function by its
+//! kernel. [`Machine::run`] walks a pipeline over the rows of one batch. An expansion runs the rest
+//! of its pipeline once per turn, each turn at most one batch, so memory is bounded however far
+//! rows multiply. Files: [`pure`] computes columns, [`select`] selections, [`expand`] new rows,
+//! [`state`] calls state operators, [`send`] hands rows on.
 //! Invariant: only verified programs are resolved, so nothing is checked again here.
 
 mod blend;

@@ -1,4 +1,5 @@
-//! From a verified program to code: opcode to function pointer, function to kernel, constant to column.
+//! From a verified program to code: opcode to function pointer, function to kernel, constant to
+//! column.
 //!
 //! Invariant: an opcode is looked at by name here and nowhere else while a program runs.
 

@@ -1,6 +1,7 @@
 //! Instructions that define a selection, and the check for failed rows.
 //!
-//! Invariant: a defined selection is part of the one worked under; equal to it, it stays `All` if that was.
+//! Invariant: a defined selection is part of the one worked under; equal to it, it stays `All` if
+//! that was.
 
 use arena_tr_storage::{Bitmap, MutBuffer, Selection};
 use arena_tr_types::SqlError;

@@ -1,8 +1,8 @@
 //! Arithmetic and bit operations on numbers of one type.
 //!
-//! Integers are checked: the overflow of a row is the sign bit of a word that needs no branch to compute.
-//! Floats follow PostgreSQL: a result that becomes infinite or zero without cause is an error.
-//! Date and time forms of the same operators are in [`super::time_arith`].
+//! Integers are checked: the overflow of a row is the sign bit of a word that needs no branch to
+//! compute. Floats follow PostgreSQL: a result that becomes infinite or zero without cause is an
+//! error. Date and time forms of the same operators are in [`super::time_arith`].
 //! Invariant: each kernel's arguments have one physical type; casts were made before.
 
 use arena_tr_types::decimal::{Decimal, DecimalError};

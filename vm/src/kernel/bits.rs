@@ -66,7 +66,8 @@ fn bad_pair() -> SqlError {
     SqlError::new(SqlState::SYNTAX_ERROR, "invalid Unicode surrogate pair")
 }
 
-/// Replaces `\XXXX`, `\+XXXXXX`, `\uXXXX` and `\UXXXXXXXX` by their characters, and `\\` by a backslash.
+/// Replaces `\XXXX`, `\+XXXXXX`, `\uXXXX` and `\UXXXXXXXX` by their characters, and `\\` by a
+/// backslash.
 fn unistr(source: &str) -> Result<String, SqlError> {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;

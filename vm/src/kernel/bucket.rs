@@ -1,6 +1,7 @@
 //! width_bucket: which of equal (or given) buckets a value falls in.
 //!
-//! Invariant: below the first bucket is 0, above the last is one more than there are; bounds may descend.
+//! Invariant: below the first bucket is 0, above the last is one more than there are; bounds may
+//! descend.
 
 use arena_tr_types::decimal::Decimal;
 use arena_tr_types::value::cmp_f64;

@@ -1,7 +1,7 @@
 //! What a kernel is given: arguments, the live rows, and the epoch's time.
 //!
-//! Invariant: a `Rows` argument has at least `rows` rows, a `Const` argument exactly one; both have the
-//! physical type that the kernel was resolved for.
+//! Invariant: a `Rows` argument has at least `rows` rows, a `Const` argument exactly one; both have
+//! the physical type that the kernel was resolved for.
 
 use arena_tr_storage::column::Pod;
 use arena_tr_storage::{Bitmap, Column, Fixed, Selection, StrColumn};

@@ -1,7 +1,7 @@
 //! Casts, as explicit casts make them: text that is too long is cut, numbers are rounded.
 //!
-//! Numbers to numbers are loops over slices, text to and from numbers and times goes through the one reader and
-//! printer of each type, everything else through [`Value::cast`].
+//! Numbers to numbers are loops over slices, text to and from numbers and times goes through the
+//! one reader and printer of each type, everything else through [`Value::cast`].
 //! Invariant: a kernel exists exactly where a cast does, and gives what [`Value::cast`] gives.
 
 use arena_tr_storage::Column;

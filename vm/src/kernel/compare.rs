@@ -1,10 +1,11 @@
 //! Comparisons: to BOOLEAN columns, and fused with selection.
 //!
-//! One function per type and operator fills a byte per row; a BOOLEAN column takes the bytes as they are, a
-//! filter packs them to bits and writes the rows that stay, IS DISTINCT FROM corrects the rows with NULLs.
-//! Floats are ordered as PostgreSQL orders them: NaN equals NaN and is greater than all else.
-//! Invariant: both arguments have one data type; loops over selected rows leave the other bytes as they
-//! were: recycled bytes are 0 or 1 already, fresh ones are 0.
+//! One function per type and operator fills a byte per row; a BOOLEAN column takes the bytes as
+//! they are, a filter packs them to bits and writes the rows that stay, IS DISTINCT FROM corrects
+//! the rows with NULLs. Floats are ordered as PostgreSQL orders them: NaN equals NaN and is greater
+//! than all else.
+//! Invariant: both arguments have one data type; loops over selected rows leave the other bytes as
+//! they were: recycled bytes are 0 or 1 already, fresh ones are 0.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

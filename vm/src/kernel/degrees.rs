@@ -1,7 +1,7 @@
 //! Trigonometric functions in degrees, exact where a person expects it: sind(30) is one half.
 //!
-//! Each quadrant is scaled by the function's own value at 30, 45 or 60 degrees, so that rounding errors of the
-//! conversion to radians cancel there, as PostgreSQL does.
+//! Each quadrant is scaled by the function's own value at 30, 45 or 60 degrees, so that rounding
+//! errors of the conversion to radians cancel there, as PostgreSQL does.
 //! Invariant: multiples of 30 and 45 degrees give exact results.
 
 use std::f64::consts::PI;

@@ -1,8 +1,10 @@
 //! Loops over fixed-width columns that the compiler turns into vector instructions.
 //!
-//! They compute every row, selected or not: a loop without a branch over 1,024 rows is cheaper than asking
-//! which rows matter. Errors are gathered as a flag over the whole loop and located only if the flag is set.
-//! Invariant: the function given is total (it computes something for NULL's zero and for rows that fail).
+//! They compute every row, selected or not: a loop without a branch over 1,024 rows is cheaper than
+//! asking which rows matter. Errors are gathered as a flag over the whole loop and located only if
+//! the flag is set.
+//! Invariant: the function given is total (it computes something for NULL's zero and for rows that
+//! fail).
 
 use std::ops::BitOr;
 

@@ -1,6 +1,7 @@
 //! MD5 and the SHA-2 family, for md5() and sha224() to sha512().
 //!
-//! Written out here because four functions do not justify a dependency; for checksums of data, not for secrets.
+//! Written out here because four functions do not justify a dependency; for checksums of data, not
+//! for secrets.
 //! Invariant: the results are those of RFC 1321 and FIPS 180-4 (tested against their examples).
 
 /// The MD5 digest.
@@ -38,7 +39,8 @@ pub(super) fn md5(message: &[u8]) -> [u8; 16] {
     digest
 }
 
-/// Calls `f` with each block of the message padded as all these digests pad it: a 1 bit, zeros, the length.
+/// Calls `f` with each block of the message padded as all these digests pad it: a 1 bit, zeros, the
+/// length.
 fn for_each_block<const N: usize>(message: &[u8], length: &[u8], mut f: impl FnMut(&[u8])) {
     let whole = message.len() / N * N;
     message[..whole].chunks(N).for_each(&mut f);
@@ -51,10 +53,11 @@ fn for_each_block<const N: usize>(message: &[u8], length: &[u8], mut f: impl FnM
     tail[..end].chunks(N).for_each(f);
 }
 
-/// The first `bits` bits after the point of the square (or cube) root of the n-th prime: the constants of
-/// SHA-2 are defined so, and computing them exactly is shorter than listing them.
+/// The first `bits` bits after the point of the square (or cube) root of the n-th prime: the
+/// constants of SHA-2 are defined so, and computing them exactly is shorter than listing them.
 fn root_fraction(prime: u64, cube: bool) -> u64 {
-    // floor(root(prime) * 2^64), found bit by bit; the products need at most 201 bits, compared as limbs.
+    // floor(root(prime) * 2^64), found bit by bit; the products need at most 201 bits, compared as
+    // limbs.
     let mut root: u128 = 0;
     for bit in (0..=69).rev() {
         let candidate = root | 1 << bit;

@@ -1,8 +1,8 @@
 //! Division by a number that is the same for all rows: a multiplication instead of a division.
 //!
-//! The quotient of an unsigned 64-bit number by `d` is the upper half of its product with a 65-bit reciprocal
-//! (T. Granlund, P. Montgomery: Division by Invariant Integers using Multiplication, 1994, figure 4.1); signs are put
-//! back afterwards, as the quotient is cut towards zero.
+//! The quotient of an unsigned 64-bit number by `d` is the upper half of its product with a 65-bit
+//! reciprocal (T. Granlund, P. Montgomery: Division by Invariant Integers using Multiplication,
+//! 1994, figure 4.1); signs are put back afterwards, as the quotient is cut towards zero.
 //! Invariant: results are those of the machine's division, for every dividend.
 
 /// A divisor other than 0.

@@ -1,7 +1,9 @@
-//! Logarithms and exponentials in fixed point with 192 bits after the point: enough for every digit of a NUMERIC.
+//! Logarithms and exponentials in fixed point with 192 bits after the point: enough for every digit
+//! of a NUMERIC.
 //!
-//! A result has at most 38 digits (127 bits); series, products and the reduction by powers of two lose about ten of
-//! the 192 bits, so rounding to the result's scale is right except for ties that no exact value makes.
+//! A result has at most 38 digits (127 bits); series, products and the reduction by powers of two
+//! lose about ten of the 192 bits, so rounding to the result's scale is right except for ties that
+//! no exact value makes.
 //! Invariant: no operation panics; what does not fit is `None`.
 
 use std::cmp::Ordering;
@@ -98,7 +100,8 @@ impl Fix {
         self.div_small(2)
     }
 
-    /// `self / divisor`, bit by bit; the caller knows that it is below 2^64 and both are below 2^62.
+    /// `self / divisor`, bit by bit; the caller knows that it is below 2^64 and both are below
+    /// 2^62.
     fn div(self, divisor: Self) -> Self {
         if divisor.is_zero() {
             return Self::default();

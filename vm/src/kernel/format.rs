@@ -1,6 +1,7 @@
 //! concat, concat_ws, format and quoting.
 //!
-//! Invariant: these see NULLs: concat skips them, format prints nothing (or NULL where asked for a literal).
+//! Invariant: these see NULLs: concat skips them, format prints nothing (or NULL where asked for a
+//! literal).
 
 use arena_tr_types::{DataType, Func, SqlError, SqlState};
 
@@ -87,8 +88,8 @@ fn push_literal(r: Row<'_>, k: usize, ty: &DataType, out: &mut TextOut) -> Resul
     Ok(())
 }
 
-/// Words that cannot name a column without quotes (PostgreSQL's reserved words and those it may not use as
-/// function names).
+/// Words that cannot name a column without quotes (PostgreSQL's reserved words and those it may not
+/// use as function names).
 const RESERVED: &[&str] = &[
     "all",
     "analyse",

@@ -1,6 +1,7 @@
 //! JSONB: access, containment, construction and editing.
 //!
-//! Access works on the canonical text and copies a slice of it; editing and building make a tree and print it.
+//! Access works on the canonical text and copies a slice of it; editing and building make a tree
+//! and print it.
 //! Invariant: what is written to a JSONB column is canonical text.
 
 use arena_tr_types::json::{self, Json};

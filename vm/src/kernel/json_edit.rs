@@ -1,6 +1,7 @@
 //! JSONB documents changed: deletion, jsonb_set, jsonb_insert, strip_nulls, pretty.
 //!
-//! Invariant: the document given is not touched where the path does not lead; only the errors PostgreSQL has.
+//! Invariant: the document given is not touched where the path does not lead; only the errors
+//! PostgreSQL has.
 
 use arena_tr_types::json::Json;
 use arena_tr_types::{DataType, Func, SqlError, SqlState};

@@ -1,8 +1,8 @@
 //! LIKE and ILIKE.
 //!
-//! A pattern is compiled once per batch when it is a constant, else whenever it differs from the row before.
-//! The shapes that people write (`abc`, `abc%`, `%abc`, `%abc%`) are comparisons of bytes; the rest is matched
-//! left to right, going back to the last `%` only.
+//! A pattern is compiled once per batch when it is a constant, else whenever it differs from the
+//! row before. The shapes that people write (`abc`, `abc%`, `%abc`, `%abc%`) are comparisons of
+//! bytes; the rest is matched left to right, going back to the last `%` only.
 //! Invariant: `_` takes one character, never part of one.
 
 use arena_tr_types::{DataType, Func, SqlError, SqlState};
@@ -260,7 +260,8 @@ fn matches_general(tokens: &[Step], s: &[u8], bytes: bool) -> Result<bool, SqlEr
             }
             (None, None) => return Ok(false),
             (None, Some((behind, from))) => {
-                // A literal behind `%` can be searched for; anything else moves on by one character.
+                // A literal behind `%` can be searched for; anything else moves on by one
+                // character.
                 let next = match &tokens[behind] {
                     Step::Literal(finder) => match s.get(from..).and_then(|rest| finder.find(rest))
                     {

@@ -2,7 +2,8 @@
 //!
 //! Values are bytes, validity is bits; eight bytes of zeros and ones become eight bits with one
 //! multiplication, so NULL rules work on 64 rows at a time and only where there are NULLs.
-//! Invariant: a BOOLEAN slot is 0 or 1, and 0 where NULL (so the packed values are the rows known true).
+//! Invariant: a BOOLEAN slot is 0 or 1, and 0 where NULL (so the packed values are the rows known
+//! true).
 
 use arena_tr_storage::{Bitmap, Column, Fixed, MutBuffer, Selection};
 
@@ -89,7 +90,8 @@ pub fn select_true(condition: Arg<'_>, selection: &Selection, rows: &mut MutBuff
     }
 }
 
-/// Appends the selected rows in which the condition is false or NULL, ascending: where CASE goes on.
+/// Appends the selected rows in which the condition is false or NULL, ascending: where CASE goes
+/// on.
 pub fn select_not_true(condition: Arg<'_>, selection: &Selection, rows: &mut MutBuffer<u16>) {
     let bools = booleans(condition.column());
     match condition {
@@ -132,8 +134,8 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Folds the arguments: bytes with `join`, and (only if there are NULLs) validity with `valid`, which is
-/// given the known-true and known-false words so far and of the next argument.
+/// Folds the arguments: bytes with `join`, and (only if there are NULLs) validity with `valid`,
+/// which is given the known-true and known-false words so far and of the next argument.
 fn fold(
     call: &Call<'_>,
     out: &mut Out<'_>,
@@ -204,8 +206,8 @@ fn null_test(call: &Call<'_>, out: &mut Out<'_>, if_null: u8) {
     out.set(values, None);
 }
 
-/// Restricts validity: the column of argument 0 where the condition (argument 1) is not true, else NULL.
-/// NULLIF(a, b) is this with the condition `a = b`.
+/// Restricts validity: the column of argument 0 where the condition (argument 1) is not true, else
+/// NULL. NULLIF(a, b) is this with the condition `a = b`.
 pub fn null_where(column: &Column, condition: &Fixed<u8>) -> Column {
     let rows = column.len().min(condition.len());
     let words = condition.values[..rows].chunks(64).map(|block| !pack(block)).collect();

@@ -1,8 +1,9 @@
 //! Mathematical functions of floats, integers and NUMERIC.
 //!
-//! Rounding functions of floats are plain loops; the rest is called per row, since the function costs more than the
-//! call. Domain errors have PostgreSQL's texts.
-//! Invariant: a finite argument never gives an infinity silently, except where PostgreSQL does (cot(0), atanh(1)).
+//! Rounding functions of floats are plain loops; the rest is called per row, since the function
+//! costs more than the call. Domain errors have PostgreSQL's texts.
+//! Invariant: a finite argument never gives an infinity silently, except where PostgreSQL does
+//! (cot(0), atanh(1)).
 
 use arena_tr_types::decimal::{Decimal, DecimalError};
 use arena_tr_types::{DataType, Func, SqlError, SqlState};

@@ -1,4 +1,5 @@
-//! GREATEST, LEAST, NULLIF, counting NULLs, the check of scalar subqueries, and constants of the session.
+//! GREATEST, LEAST, NULLIF, counting NULLs, the check of scalar subqueries, and constants of the
+//! session.
 //!
 //! Invariant: GREATEST and LEAST skip NULLs; they are NULL only if all arguments are.
 

@@ -1,10 +1,10 @@
 //! Kernels: what a function, an operator or a cast computes, over whole columns.
 //!
-//! A [`Kernel`] is chosen once per call site by function and argument types ([`resolve`], [`resolve_cast`])
-//! and then runs on every batch: it reads columns, writes one column of the batch's length, and reports rows
-//! that it cannot compute. The interpreter decides what such a row means. Reading order: [`call`] says
-//! what a kernel is given, [`out`] where it writes, [`row`] adapts functions of one row; the rest are the
-//! families.
+//! A [`Kernel`] is chosen once per call site by function and argument types ([`resolve`],
+//! [`resolve_cast`]) and then runs on every batch: it reads columns, writes one column of the
+//! batch's length, and reports rows that it cannot compute. The interpreter decides what such a row
+//! means. Reading order: [`call`] says what a kernel is given, [`out`] where it writes, [`row`]
+//! adapts functions of one row; the rest are the families.
 //!
 //! Rules every kernel keeps:
 //! - the output has `call.rows` rows; slots of rows that are not selected hold anything defined;
@@ -12,7 +12,8 @@
 //! - errors are reported for selected rows only, each row at most once, in ascending order;
 //! - nothing is kept between calls except caches whose content does not change results.
 //!
-//! Invariant: a kernel never panics on data; it panics only if the verified program broke its types.
+//! Invariant: a kernel never panics on data; it panics only if the verified program broke its
+//! types.
 
 mod arith;
 mod bits;
@@ -119,7 +120,8 @@ impl fmt::Debug for Filter {
     }
 }
 
-/// The kernel of `func` for arguments of these types with a result of type `ret`; `None` if there is none.
+/// The kernel of `func` for arguments of these types with a result of type `ret`; `None` if there
+/// is none.
 pub fn resolve(func: Func, args: &[DataType], ret: &DataType) -> Option<Kernel> {
     operator(func, args)
         .or_else(|| time::resolve(func, args))
@@ -161,8 +163,8 @@ pub fn resolve_filter(func: Func, args: &[DataType]) -> Option<Filter> {
     compare::resolve_filter(func, args.first()?)
 }
 
-/// The kernel that converts a value; `None` if there is no such cast. With `try_`, a value that cannot be
-/// converted gives NULL instead of an error.
+/// The kernel that converts a value; `None` if there is no such cast. With `try_`, a value that
+/// cannot be converted gives NULL instead of an error.
 pub fn resolve_cast(from: &DataType, to: &DataType, try_: bool) -> Option<Kernel> {
     cast::resolve(from, to, try_)
 }

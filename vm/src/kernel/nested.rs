@@ -1,8 +1,9 @@
 //! Arrays and rows: constructors, access, search, and comparisons with ANY and ALL.
 //!
-//! An array is the encoded form of a value in a string column; kernels decode it, compute on [`Value`]s and encode
-//! the result. A constant array is decoded once per batch.
-//! Invariant: subscripts start at 1; what is outside an array is NULL, never an error, unless PostgreSQL says so.
+//! An array is the encoded form of a value in a string column; kernels decode it, compute on
+//! [`Value`]s and encode the result. A constant array is decoded once per batch.
+//! Invariant: subscripts start at 1; what is outside an array is NULL, never an error, unless
+//! PostgreSQL says so.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -377,8 +378,8 @@ fn quantified(func: Func) -> Option<(Holds, bool)> {
     })
 }
 
-/// `value op ANY (array)`: true if any element compares true, else NULL if any is unknown, else false; ALL the
-/// other way round. An empty array decides even against NULL.
+/// `value op ANY (array)`: true if any element compares true, else NULL if any is unknown, else
+/// false; ALL the other way round. An empty array decides even against NULL.
 fn any_all(op: Holds, all: bool, args: &[DataType]) -> Option<Kernel> {
     let ty = args.first()?.clone();
     Some(fixed_lenient(move |r| {

@@ -1,7 +1,8 @@
 //! to_char of numbers.
 //!
-//! The number is first printed with as many digits as the picture has behind the point, then laid into the picture
-//! position by position, with the same rules for blanks, signs and trailing zeros as PostgreSQL's.
+//! The number is first printed with as many digits as the picture has behind the point, then laid
+//! into the picture position by position, with the same rules for blanks, signs and trailing zeros
+//! as PostgreSQL's.
 //! Invariant: a number that does not fit prints `#` in every digit position.
 
 use arena_tr_types::decimal::Decimal;
@@ -126,7 +127,8 @@ fn scientific(value: Decimal, places: usize) -> Result<String, SqlError> {
         v.mantissa().unsigned_abs().checked_ilog10().unwrap_or(0) as i32 - v.scale() as i32
     };
     let mut exponent = weight(value);
-    // Rounding at the last place kept may add a digit: 9.99 becomes 10.0. More places than 38 digits stay zeros.
+    // Rounding at the last place kept may add a digit: 9.99 becomes 10.0. More places than 38
+    // digits stay zeros.
     let rounded = value.abs().round(places as i32 - exponent).unwrap_or(value.abs());
     exponent = exponent.max(weight(rounded));
     let mut digits = rounded.mantissa().unsigned_abs().to_string();
@@ -412,7 +414,8 @@ impl Layout {
     }
 }
 
-/// Index of the last character behind the point that is not `0`, or of the point; `None` without a point.
+/// Index of the last character behind the point that is not `0`, or of the point; `None` without a
+/// point.
 fn last_relevant(number: &[u8]) -> Option<usize> {
     let point = number.iter().position(|c| *c == b'.')?;
     Some(number.iter().rposition(|c| *c != b'0').map_or(point, |last| last.max(point)))

@@ -1,7 +1,7 @@
 //! to_number: a number read through a picture.
 //!
-//! The input is followed position by position; what the picture calls a separator or a literal is skipped, and digits,
-//! point and sign are collected.
+//! The input is followed position by position; what the picture calls a separator or a literal is
+//! skipped, and digits, point and sign are collected.
 //! Invariant: reading never goes beyond the input.
 
 use arena_tr_types::decimal::Decimal;

@@ -1,7 +1,7 @@
 //! ln, log, exp and power of NUMERIC, at PostgreSQL's result scales.
 //!
-//! PostgreSQL gives at least 16 significant digits, estimated from the size of the result; a result that would have
-//! more than 38 digits in all keeps fewer after the point.
+//! PostgreSQL gives at least 16 significant digits, estimated from the size of the result; a result
+//! that would have more than 38 digits in all keeps fewer after the point.
 //! Invariant: infinities and NaN give what PostgreSQL gives; nothing overflows silently.
 
 use arena_tr_types::decimal::{Class, Decimal, DecimalError, DecimalResult, SCALE_MAX};
@@ -13,8 +13,8 @@ const MIN_SIGNIFICANT_DIGITS: i32 = 16;
 /// Digits of the largest mantissa.
 const DIGITS: i32 = arena_tr_types::limits::DECIMAL_DIGITS as i32;
 
-/// The scale of a result of about `10^weight` whose operands have these scales; not so large that the digits
-/// before the point do not fit.
+/// The scale of a result of about `10^weight` whose operands have these scales; not so large that
+/// the digits before the point do not fit.
 fn result_scale(weight: i32, scales: &[u32]) -> u32 {
     let least = scales.iter().copied().max().unwrap_or(0) as i32;
     let wanted = (MIN_SIGNIFICANT_DIGITS - weight).max(least).clamp(0, SCALE_MAX as i32);

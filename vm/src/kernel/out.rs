@@ -1,6 +1,8 @@
-//! Where a kernel writes: a register whose old buffers are filled again when nobody else holds them.
+//! Where a kernel writes: a register whose old buffers are filled again when nobody else holds
+//! them.
 //!
-//! Invariant: after a kernel ran, the register holds a column of `rows` rows whose NULL slots are zero.
+//! Invariant: after a kernel ran, the register holds a column of `rows` rows whose NULL slots are
+//! zero.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,8 +32,8 @@ impl<'a> Out<'a> {
         std::mem::replace(self.register, Column::Bool(Fixed::default()))
     }
 
-    /// A buffer of `rows` values for the result: the register's own if this is its only owner. What the
-    /// slots hold is left over from before; the kernel writes all of them.
+    /// A buffer of `rows` values for the result: the register's own if this is its only owner. What
+    /// the slots hold is left over from before; the kernel writes all of them.
     #[inline]
     pub fn values<T: Cell>(&mut self, rows: usize) -> MutBuffer<T> {
         let mut values = match T::take(self.take()) {
@@ -100,8 +102,8 @@ pub fn zero_nulls<T: Copy + Default>(values: &mut [T], bits: &Bitmap) {
     }
 }
 
-/// Builds strings row by row: bytes are appended, then [`TextOut::end`] gives them to a row. Up to 12 bytes
-/// move into the view, longer ones stay in one heap.
+/// Builds strings row by row: bytes are appended, then [`TextOut::end`] gives them to a row. Up to
+/// 12 bytes move into the view, longer ones stay in one heap.
 #[derive(Debug)]
 pub struct TextOut {
     views: MutBuffer<View>,

@@ -1,7 +1,8 @@
 //! Values of any type as text, appended to a string being written.
 //!
-//! Numbers and strings are printed from the column; the other types go through [`Value`]. There are two forms
-//! that differ for BOOLEAN only: a cast gives `true`, output functions (concat, format, arrays) give `t`.
+//! Numbers and strings are printed from the column; the other types go through [`Value`]. There are
+//! two forms that differ for BOOLEAN only: a cast gives `true`, output functions (concat, format,
+//! arrays) give `t`.
 //! Invariant: what is printed is what PostgreSQL prints.
 
 use std::fmt::Write;

@@ -1,7 +1,8 @@
 //! Regular expressions: `~`, SIMILAR TO, substring by pattern and the regexp_ functions.
 //!
-//! Compiled patterns are kept per thread: a constant pattern is looked up once per row at the cost of comparing two
-//! strings, a varying one costs a hash lookup. Positions are characters, from 1, as PostgreSQL counts them.
+//! Compiled patterns are kept per thread: a constant pattern is looked up once per row at the cost
+//! of comparing two strings, a varying one costs a hash lookup. Positions are characters, from 1,
+//! as PostgreSQL counts them.
 //! Invariant: a search continues behind an empty match by one character, so every loop ends.
 
 use std::cell::RefCell;
@@ -179,7 +180,8 @@ fn push_group(
     Ok(Some(()))
 }
 
-/// Where to search after a match: behind it, and one character further if it was empty. `None` at the end.
+/// Where to search after a match: behind it, and one character further if it was empty. `None` at
+/// the end.
 fn next_start(s: &str, start: usize, end: usize) -> Option<usize> {
     if end > start {
         return Some(end);
@@ -271,7 +273,8 @@ fn regexp_substr(r: Row<'_>, n_args: usize, out: &mut TextOut) -> RowResult<()> 
     Ok(found.map(|(start, end)| out.push(&s[start..end])))
 }
 
-/// regexp_replace: (text, pattern, replacement [, flags]) or (text, pattern, replacement, start [, n [, flags]]).
+/// regexp_replace: (text, pattern, replacement [, flags]) or (text, pattern, replacement, start [,
+/// n [, flags]]).
 fn regexp_replace(args: &[DataType]) -> Kernel {
     let n_args = args.len();
     let with_start = args.get(3) == Some(&DataType::Int4);

@@ -1,9 +1,11 @@
 //! PostgreSQL's regular expressions, rewritten in the syntax of the `regex` crate.
 //!
-//! Differences that are rewritten: escapes (`\y`, `\m`, `\M`, `\Z`, `\e`, `\B`, character codes), brackets (where
-//! `[`, `&&`, `--` and `~~` are plain characters), braces that are no bounds, newline rules and the options in front.
-//! What the crate's automata cannot do (back references, lookaround) is an error that names it.
-//! Invariant: whatever is returned compiles or is reported as invalid; nothing is silently given another meaning.
+//! Differences that are rewritten: escapes (`\y`, `\m`, `\M`, `\Z`, `\e`, `\B`, character codes),
+//! brackets (where `[`, `&&`, `--` and `~~` are plain characters), braces that are no bounds,
+//! newline rules and the options in front. What the crate's automata cannot do (back references,
+//! lookaround) is an error that names it.
+//! Invariant: whatever is returned compiles or is reported as invalid; nothing is silently given
+//! another meaning.
 
 use arena_tr_types::{SqlError, SqlState};
 
@@ -437,7 +439,8 @@ impl Translator<'_> {
     }
 }
 
-/// SIMILAR TO's pattern as a regular expression of the whole string. `escape` is None for the default.
+/// SIMILAR TO's pattern as a regular expression of the whole string. `escape` is None for the
+/// default.
 pub(super) fn from_similar(pattern: &str, escape: Option<&str>) -> Result<String, SqlError> {
     let escape = super::like::escape_char(escape)?;
     let mut out = String::from("^(?:");

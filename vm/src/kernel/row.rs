@@ -1,8 +1,8 @@
 //! Adaptors that turn a function of one row into a kernel.
 //!
-//! For the long tail of functions a call per row is cheap beside what the function does; these adaptors do
-//! NULLs, selections, errors and output once for all of them. Arguments are read as `&str`, `&[u8]` or plain
-//! numbers, so no value is boxed.
+//! For the long tail of functions a call per row is cheap beside what the function does; these
+//! adaptors do NULLs, selections, errors and output once for all of them. Arguments are read as
+//! `&str`, `&[u8]` or plain numbers, so no value is boxed.
 //! Invariant: a strict function never sees a NULL argument; a row that fails leaves NULL.
 
 use std::ops::Range;
@@ -272,9 +272,10 @@ pub fn text_opt(
     Kernel::new(move |call, out, errors| run_text(true, &f, call, out, errors))
 }
 
-/// A strict function of a 64-bit first argument that writes a string or gives NULL, and writes the same string for all
-/// values of a range. `prepare` gives what a call needs once, or `None` if rows have nothing in common and `each` is to
-/// run; `alike` is the range around a value. Streams are nearly in order, so most rows share their neighbour's string.
+/// A strict function of a 64-bit first argument that writes a string or gives NULL, and writes the
+/// same string for all values of a range. `prepare` gives what a call needs once, or `None` if rows
+/// have nothing in common and `each` is to run; `alike` is the range around a value. Streams are
+/// nearly in order, so most rows share their neighbour's string.
 pub fn text_runs<P>(
     prepare: impl Fn(&Call<'_>) -> Option<P> + Send + Sync + 'static,
     alike: impl Fn(&P, i64) -> Range<i64> + Send + Sync + 'static,

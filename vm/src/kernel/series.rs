@@ -1,6 +1,7 @@
 //! generate_series, as an array: the unnest instruction makes rows of it.
 //!
-//! Invariant: a series ends, by its bound, by the end of its type, or by the limit on a value's size.
+//! Invariant: a series ends, by its bound, by the end of its type, or by the limit on a value's
+//! size.
 
 use std::cmp::Ordering;
 

@@ -168,7 +168,8 @@ fn no_kernel_panics_on_edges_and_errors_are_announced() {
                 let first = errors.take_first();
                 assert!(first.is_none(), "{signature:?} is not fallible, yet {first:?}");
             }
-            // Values of valid rows can be read back; a strict function is NULL where an argument is.
+            // Values of valid rows can be read back; a strict function is NULL where an argument
+            // is.
             for i in 0..rows {
                 let value = register.value(i, &ret);
                 let null = columns.iter().any(|c| c.is_null(i));

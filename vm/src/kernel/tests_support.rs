@@ -88,8 +88,8 @@ pub(super) fn v(text: &str, ty: &DataType) -> (Value, DataType) {
     (value, ty.clone())
 }
 
-/// A type by a short name: tables of cases name types by text, because arrays of values that need dropping are slow
-/// to compile.
+/// A type by a short name: tables of cases name types by text, because arrays of values that need
+/// dropping are slow to compile.
 pub(super) fn ty(name: &str) -> DataType {
     match name {
         "bool" => DataType::Bool,

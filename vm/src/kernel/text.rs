@@ -1,7 +1,7 @@
 //! Functions of text and byte strings: lengths, case, parts, padding, trimming, searching.
 //!
-//! Characters are Unicode scalar values; ASCII strings take shortcuts. Case mapping is one character to one
-//! character, as the C library's is.
+//! Characters are Unicode scalar values; ASCII strings take shortcuts. Case mapping is one
+//! character to one character, as the C library's is.
 //! Invariant: a cut never splits a character, and no argument, however large, overflows an index.
 
 use arena_tr_types::{DataType, Func, SqlError, SqlState};
@@ -147,7 +147,8 @@ pub(super) fn char_offset(s: &str, n: usize) -> usize {
     s.char_indices().nth(n).map_or(s.len(), |(at, _)| at)
 }
 
-/// First and end position (from 0, end exclusive) of substring(from, count), before cutting to the length.
+/// First and end position (from 0, end exclusive) of substring(from, count), before cutting to the
+/// length.
 fn span(from: i32, count: Option<i32>) -> Result<(usize, usize), SqlError> {
     let start = i64::from(from) - 1;
     let end = match count {

@@ -1,8 +1,9 @@
 //! Fields, truncation and construction of dates and times.
 //!
-//! A constant field name is read once per batch. Truncation to days and below, and the start of a tumbling
-//! window, are plain loops.
-//! Invariant: the session's time zone is UTC; nothing here reads a clock but the epoch's time in the call.
+//! A constant field name is read once per batch. Truncation to days and below, and the start of a
+//! tumbling window, are plain loops.
+//! Invariant: the session's time zone is UTC; nothing here reads a clock but the epoch's time in
+//! the call.
 
 use arena_tr_types::decimal::Decimal;
 use arena_tr_types::time::{
@@ -162,8 +163,8 @@ fn date_part(ty: &DataType) -> Option<Kernel> {
     })
 }
 
-/// The start of the window of `size` microseconds, aligned to `offset`, that holds each time. Windows tile
-/// the whole axis, so times before 1970 belong to windows that start before them.
+/// The start of the window of `size` microseconds, aligned to `offset`, that holds each time.
+/// Windows tile the whole axis, so times before 1970 belong to windows that start before them.
 fn window_start(call: &Call<'_>, out: &mut Out<'_>, errors: &mut RowErrors) {
     let constant = |k: usize| match call.args[k] {
         Arg::Const(column) if !column.is_null(0) => Some(call.get::<i64>(k, 0)),
@@ -228,8 +229,8 @@ fn time_zone(zone: &DataType, value: &DataType) -> Option<Kernel> {
     })
 }
 
-/// Whether two periods have a point in common, by SQL's rules: each may be given backwards, a period of no
-/// length is its point, and NULL is given only when the answer depends on it.
+/// Whether two periods have a point in common, by SQL's rules: each may be given backwards, a
+/// period of no length is its point, and NULL is given only when the answer depends on it.
 fn overlaps([s1, e1, s2, e2]: [Option<i64>; 4]) -> Option<bool> {
     let order = |s: Option<i64>, e: Option<i64>| match (s, e) {
         (None, None) => None,

@@ -1,8 +1,9 @@
 //! `+`, `-`, `*`, `/` where a date, a time or an interval takes part.
 //!
-//! The common forms (a timestamp and a constant interval without months; differences) are plain loops; the
-//! rest goes row by row through the calendar.
-//! Invariant: infinite timestamps stay infinite; a finite one that leaves its range is an error 22008.
+//! The common forms (a timestamp and a constant interval without months; differences) are plain
+//! loops; the rest goes row by row through the calendar.
+//! Invariant: infinite timestamps stay infinite; a finite one that leaves its range is an error
+//! 22008.
 
 use arena_tr_types::time::{
     self, MICROS_PER_DAY, TIMESTAMP_END, TIMESTAMP_MIN, date_plus_days, date_to_timestamp,

@@ -33,8 +33,8 @@ pub(super) fn resolve(func: Func, args: &[DataType]) -> Option<Kernel> {
     })
 }
 
-/// A picture that is the same for all rows is parsed once, and times between which it shows no difference are
-/// printed once.
+/// A picture that is the same for all rows is parsed once, and times between which it shows no
+/// difference are printed once.
 fn of_timestamps(zoned: bool) -> Kernel {
     let print = move |picture: &Picture, timestamp: Timestamp, out: &mut TextOut| {
         if is_infinite(timestamp) {

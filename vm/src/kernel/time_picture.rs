@@ -1,4 +1,5 @@
-//! Time pictures: the templates of to_char, to_timestamp and to_date (`FMDay, DD Mon YYYY HH24:MI`), parsed.
+//! Time pictures: the templates of to_char, to_timestamp and to_date (`FMDay, DD Mon YYYY
+//! HH24:MI`), parsed.
 //!
 //! Invariant: every element of the text becomes one item; nothing is lost.
 
@@ -188,7 +189,8 @@ impl Picture {
         picture
     }
 
-    /// Microseconds of the smallest unit that the picture shows; at most a day. Times of the same unit are printed alike.
+    /// Microseconds of the smallest unit that the picture shows; at most a day. Times of the same
+    /// unit are printed alike.
     pub(super) fn unit(&self) -> i64 {
         let of_item = |item: &Item| match item {
             Item::Field { field, .. } => field.unit(),

@@ -1,7 +1,7 @@
 //! to_timestamp and to_date: a time read through a picture.
 //!
-//! Blanks and separators match loosely, as in PostgreSQL since version 12; fields that the picture does not name are
-//! those of the first day of year 1 BC at midnight.
+//! Blanks and separators match loosely, as in PostgreSQL since version 12; fields that the picture
+//! does not name are those of the first day of year 1 BC at midnight.
 //! Invariant: a value out of a field's range is an error, never carried into the next field.
 
 use arena_tr_types::time::date::days_in_month;

@@ -8,8 +8,9 @@ use arena_tr_types::{SqlError, SqlState};
 
 /// The offset of a time zone in microseconds.
 ///
-/// `UTC`, `GMT`, `Z` and `Etc/UTC` are zero; `+02`, `-05:30`, `UTC+3` and `<+02>-2` follow POSIX as PostgreSQL
-/// does in AT TIME ZONE: a bare sign counts hours *west* of Greenwich, so `+02` is two hours behind UTC.
+/// `UTC`, `GMT`, `Z` and `Etc/UTC` are zero; `+02`, `-05:30`, `UTC+3` and `<+02>-2` follow POSIX as
+/// PostgreSQL does in AT TIME ZONE: a bare sign counts hours *west* of Greenwich, so `+02` is two
+/// hours behind UTC.
 pub(super) fn offset_micros(name: &str) -> Result<i64, SqlError> {
     let trimmed = name.trim();
     let upper = trimmed.to_ascii_uppercase();

@@ -1,7 +1,7 @@
 //! Constants by the kernels that would compute them: the planner's folding calls this.
 //!
-//! The expression becomes a program of one row without inputs, so that a folded constant and an unfolded one cannot
-//! differ.
+//! The expression becomes a program of one row without inputs, so that a folded constant and an
+//! unfolded one cannot differ.
 //! Invariant: evaluation has no effect and depends on the expression and `now` alone.
 
 use std::sync::Arc;

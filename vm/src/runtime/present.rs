@@ -1,6 +1,7 @@
 //! The order and cut of an ad-hoc result, with PostgreSQL's ordering.
 //!
-//! Invariant: rows of equal keys stay in the order they came in, so the result is the same in every run.
+//! Invariant: rows of equal keys stay in the order they came in, so the result is the same in every
+//! run.
 
 use std::cmp::Ordering;
 
@@ -9,8 +10,8 @@ use arena_tr_types::Value;
 
 use crate::bytecode::Output;
 
-/// The rows of a result in the order asked for, offset and limit applied, hidden columns dropped. Rows of
-/// weight n appear n times.
+/// The rows of a result in the order asked for, offset and limit applied, hidden columns dropped.
+/// Rows of weight n appear n times.
 pub fn present(output: &Output, delta: &[Batch]) -> Vec<Vec<Value>> {
     let types: Vec<_> = output.schema.fields.iter().map(|f| f.data_type.clone()).collect();
     let presentation = &output.presentation;

@@ -1,6 +1,8 @@
-//! One face for all state operators: built from a program's description, fed, polled, told the time.
+//! One face for all state operators: built from a program's description, fed, polled, told the
+//! time.
 //!
-//! Invariant: an operator is polled until it yields nothing, once per epoch, behind all its writers.
+//! Invariant: an operator is polled until it yields nothing, once per epoch, behind all its
+//! writers.
 
 use arena_tr_storage::arena::{Owner, Pool, Tier};
 use arena_tr_storage::{Batch, Selection};
@@ -44,7 +46,8 @@ impl JoinOp {
         loop {
             match self.join.step()? {
                 JoinStep::Candidates(batch) => return Ok(Some(batch)),
-                // Rows that can have no partner are shown without a condition: behind the epoch's pairs.
+                // Rows that can have no partner are shown without a condition: behind the epoch's
+                // pairs.
                 JoinStep::Rows(batch) if self.residual => self.shown.push(batch),
                 JoinStep::Rows(batch) => return Ok(Some(batch)),
                 JoinStep::Done => return Ok(None),

@@ -1,11 +1,11 @@
 //! A task: a program with its state, stepped once per epoch.
 //!
-//! A step runs the pipelines in order. Each sees all batches of its driver before the next pipeline runs, so
-//! every operator has the whole epoch's input before anything downstream sees its result. The watermark
-//! moves with the step, after the deltas: it closes windows in the pipelines that drive from them, and at the
-//! end of the step lets states forget.
-//! Invariant: a step either returns its whole result or an error; after an error the task is poisoned,
-//! because states may have seen part of the epoch, and refuses further steps.
+//! A step runs the pipelines in order. Each sees all batches of its driver before the next pipeline
+//! runs, so every operator has the whole epoch's input before anything downstream sees its result.
+//! The watermark moves with the step, after the deltas: it closes windows in the pipelines that
+//! drive from them, and at the end of the step lets states forget.
+//! Invariant: a step either returns its whole result or an error; after an error the task is
+//! poisoned, because states may have seen part of the epoch, and refuses further steps.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,8 @@ pub struct StepInput<'a> {
     pub epoch: Epoch,
     /// Its timestamp: `now()`.
     pub now: Timestamp,
-    /// The smallest watermark of the event-time sources that the program reads, as of the end of the epoch.
+    /// The smallest watermark of the event-time sources that the program reads, as of the end of
+    /// the epoch.
     pub watermark: Timestamp,
     /// For each of the program's inputs the delta, with all columns of the relation.
     pub deltas: &'a [&'a [Batch]],
@@ -61,7 +62,8 @@ pub struct Task {
 }
 
 impl Task {
-    /// A task of this program with empty state, whose memory comes from `pool` and is charged to `view`.
+    /// A task of this program with empty state, whose memory comes from `pool` and is charged to
+    /// `view`.
     pub fn new(program: Arc<Program>, pool: &Pool, view: u32) -> Result<Self, SqlError> {
         let code = Code::resolve(&program)?;
         let states = program.states.iter().enumerate();
@@ -199,7 +201,8 @@ impl Task {
         !self.machine.counters.is_empty()
     }
 
-    /// The program's text with the counters behind each instruction, and what each state holds: `EXPLAIN ANALYZE`.
+    /// The program's text with the counters behind each instruction, and what each state holds:
+    /// `EXPLAIN ANALYZE`.
     pub fn to_text(&self) -> String {
         let counters = self.counters();
         let mut text = self.program.to_text_with(|pipeline, inst| {

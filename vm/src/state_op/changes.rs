@@ -1,7 +1,7 @@
 //! Rows on their way out: which rows of state an epoch shows, with what weight and number.
 //!
-//! Operators that keep whole rows list their changes by address and hand them out in batches; rows that
-//! left the state stay until the list is done.
+//! Operators that keep whole rows list their changes by address and hand them out in batches; rows
+//! that left the state stay until the list is done.
 //!
 //! Invariant: a row that is listed is not freed before `take` has yielded `None`.
 
@@ -43,7 +43,8 @@ impl<const N: usize> Changes<N> {
         self.gone.push(addr);
     }
 
-    /// The next rows, with the first `n_numbers` numbers behind them. After the last, buried rows are freed.
+    /// The next rows, with the first `n_numbers` numbers behind them. After the last, buried rows
+    /// are freed.
     pub(crate) fn take(&mut self, rows: &mut Rows, n_numbers: usize) -> Option<Batch> {
         if self.next == self.list.len() {
             self.list.clear();

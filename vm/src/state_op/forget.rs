@@ -1,8 +1,8 @@
 //! Dropping state that the watermark has passed, at a cost in proportion to what was added.
 //!
-//! A row of state is dropped once its time is below the watermark minus a lag. All rows are looked at, but only
-//! when as many were added since the last look as it left behind: so each row pays for a constant number
-//! of looks, and at most about half of what is kept is useless.
+//! A row of state is dropped once its time is below the watermark minus a lag. All rows are looked
+//! at, but only when as many were added since the last look as it left behind: so each row pays for
+//! a constant number of looks, and at most about half of what is kept is useless.
 //!
 //! Invariant: only rows whose time is below the bound are dropped; NULL is never below it.
 
@@ -51,8 +51,8 @@ impl Forgetter {
         Some(bound)
     }
 
-    /// The bound below which rows are dropped, whenever it has moved: for state that need not be looked
-    /// through.
+    /// The bound below which rows are dropped, whenever it has moved: for state that need not be
+    /// looked through.
     pub(crate) fn below(&mut self, watermark: Timestamp) -> Option<Timestamp> {
         let bound = watermark.saturating_sub(self.rule?.lag);
         if bound <= self.bound {
@@ -69,7 +69,8 @@ impl Forgetter {
             && layout.cell(row, rule.column)[0].cast_signed().saturating_mul(self.unit) < bound
     }
 
-    /// The rows of a table to drop, if it is time to look. After dropping them: [`Forgetter::done`].
+    /// The rows of a table to drop, if it is time to look. After dropping them:
+    /// [`Forgetter::done`].
     pub(crate) fn due(&mut self, watermark: Timestamp, table: &GroupTable) -> Option<Vec<Addr>> {
         let bound = self.bound(watermark)?;
         let mut rows = Vec::new();

@@ -1,10 +1,11 @@
 //! Grouping by keys.
 //!
-//! Rows find their group and update its aggregates batch by batch; the end of the epoch shows what changed.
-//! A group without rows left vanishes; the one group of a query without keys is always there.
+//! Rows find their group and update its aggregates batch by batch; the end of the epoch shows what
+//! changed. A group without rows left vanishes; the one group of a query without keys is always
+//! there.
 //!
-//! Invariant: between epochs what was emitted adds up to the results of the groups there are (those in
-//! error excepted).
+//! Invariant: between epochs what was emitted adds up to the results of the groups there are (those
+//! in error excepted).
 
 use std::sync::Arc;
 
@@ -55,8 +56,8 @@ impl Group {
         })
     }
 
-    /// Whether errors of groups (a sum out of range) are collected instead of ending the epoch; such a
-    /// group has no row until its result is in range again.
+    /// Whether errors of groups (a sum out of range) are collected instead of ending the epoch;
+    /// such a group has no row until its result is in range again.
     pub fn divert_errors(&mut self, divert: bool) {
         self.sink.divert(divert);
     }

@@ -1,7 +1,7 @@
 //! Rows held back until the watermark reaches their time, then shown once.
 //!
-//! What arrives and is taken back before that never shows. Rows whose time is NULL wait for the end of
-//! time.
+//! What arrives and is taken back before that never shows. Rows whose time is NULL wait for the end
+//! of time.
 //! Invariant: every row shown has a time at or below the watermark, and no row is shown twice.
 
 use std::ops::ControlFlow;

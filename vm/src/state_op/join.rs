@@ -1,15 +1,16 @@
 //! Joins of all kinds, incrementally: pairs as deltas meet, unmatched rows at the end of the epoch.
 //!
-//! A delta of one side enters its own rows and is paired with the other side's rows as they are at that
-//! moment; because the left delta goes first, every pair is made exactly once. A pair's weight is the
-//! product of its rows' weights. What depends on whether a row has a partner (padding of outer joins; semi
-//! and anti joins) is not decided pair by pair: rows count their matches, the first touch of a row in an
-//! epoch notes whether it was shown, and the end of the epoch emits the difference.
+//! A delta of one side enters its own rows and is paired with the other side's rows as they are at
+//! that moment; because the left delta goes first, every pair is made exactly once. A pair's weight
+//! is the product of its rows' weights. What depends on whether a row has a partner (padding of
+//! outer joins; semi and anti joins) is not decided pair by pair: rows count their matches, the
+//! first touch of a row in an epoch notes whether it was shown, and the end of the epoch emits the
+//! difference.
 //!
 //! The residual condition is the caller's: candidates are handed out and come back as a selection.
 //!
-//! Invariant: between epochs no row is marked, every counted degree is the sum of the weights of the row's
-//! matches, and what was emitted adds up to the join of both sides.
+//! Invariant: between epochs no row is marked, every counted degree is the sum of the weights of
+//! the row's matches, and what was emitted adds up to the join of both sides.
 
 mod output;
 
@@ -50,9 +51,9 @@ pub struct JoinSpec {
 /// What [`Join::step`] comes to.
 #[derive(Debug)]
 pub enum JoinStep {
-    /// Pairs whose keys match: all left columns, then all right columns (those that neither the residual
-    /// condition nor the output needs hold NULL). The caller finds out for which of them the residual condition is
-    /// true and calls [`Join::matched`] before the next step.
+    /// Pairs whose keys match: all left columns, then all right columns (those that neither the
+    /// residual condition nor the output needs hold NULL). The caller finds out for which of them
+    /// the residual condition is true and calls [`Join::matched`] before the next step.
     Candidates(Batch),
     /// Joined rows.
     Rows(Batch),
@@ -176,7 +177,8 @@ impl Join {
         self.index.sides[side as usize].len()
     }
 
-    /// Takes in a batch (of at most `BATCH_ROWS` rows) of one side; then [`Join::step`] until it is done.
+    /// Takes in a batch (of at most `BATCH_ROWS` rows) of one side; then [`Join::step`] until it is
+    /// done.
     pub fn start(&mut self, side: Side, batch: &Batch) -> Result<(), SqlError> {
         let side = side as usize;
         self.live.load(batch);
@@ -235,7 +237,8 @@ impl Join {
         delta
     }
 
-    /// Notes what is shown of a row before its first change in this epoch, when its weight was `before`.
+    /// Notes what is shown of a row before its first change in this epoch, when its weight was
+    /// `before`.
     #[inline]
     fn note(&mut self, side: usize, addr: Addr, before: i64) {
         if self.index.sides[side].mark(addr) {
@@ -279,8 +282,8 @@ impl Join {
         }
     }
 
-    /// Takes the candidates that fulfil the residual condition; the joined rows, if this kind of join has
-    /// them.
+    /// Takes the candidates that fulfil the residual condition; the joined rows, if this kind of
+    /// join has them.
     pub fn matched(&mut self, selected: &Selection) -> Result<Option<Batch>, SqlError> {
         let Some(mut delta) = self.delta.take() else { return Ok(None) };
         let indices = selected.indices();

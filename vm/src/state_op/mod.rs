@@ -1,8 +1,8 @@
 //! State instructions: the only operators that remember anything between epochs.
 //!
-//! One file per operator family of `planner::physical::Op`. Each operator is a struct that owns its arenas
-//! and speaks in batches; it knows no bytecode, no registers and no clock. The interpreter calls it in
-//! the same rhythm every epoch:
+//! One file per operator family of `planner::physical::Op`. Each operator is a struct that owns its
+//! arenas and speaks in batches; it knows no bytecode, no registers and no clock. The interpreter
+//! calls it in the same rhythm every epoch:
 //!
 //! | operator (`physical::Op`) | construct | during the epoch | at its end, until `None` | time moves |
 //! |---|---|---|---|---|
@@ -18,20 +18,23 @@
 //! | [`Hold`] (`HoldUntilClose`) | `new(cx, input, column)` | `apply(&batch)` | - | `advance(watermark)`, then `poll()` |
 //! | [`Once`] (`Values`) | `new(batches)` | - | `poll()` | - |
 //!
-//! `input` is the fields of the operator's input (`&[Field]`), a batch has these columns at these positions; its
-//! selection and weights are honoured. `poll` returns `Ok(Some(batch))` with at most
-//! [`BATCH_ROWS`](arena_tr_types::limits::BATCH_ROWS) rows, without selection, and weights only where a weight is not 1;
-//! `Ok(None)` ends the epoch for the operator. It must be called until then in every epoch, also when
-//! there was no input: a global group has a row from the first epoch on.
+//! `input` is the fields of the operator's input (`&[Field]`), a batch has these columns at these
+//! positions; its selection and weights are honoured. `poll` returns `Ok(Some(batch))` with at most
+//! [`BATCH_ROWS`](arena_tr_types::limits::BATCH_ROWS) rows, without selection, and weights only
+//! where a weight is not 1; `Ok(None)` ends the epoch for the operator. It must be called until
+//! then in every epoch, also when there was no input: a global group has a row from the first epoch
+//! on.
 //!
-//! Joins: deltas of the left side first, then those of the right side (`Join` then pairs `dL` with the old
-//! right side and `dR` with the new left side). Residual conditions are evaluated by the caller, see [`JoinStep`].
+//! Joins: deltas of the left side first, then those of the right side (`Join` then pairs `dL` with
+//! the old right side and `dR` with the new left side). Residual conditions are evaluated by the
+//! caller, see [`JoinStep`].
 //!
-//! Errors that belong to a group, not to a row (a sum that leaves BIGINT), come out of `poll` or, for
-//! programs that divert errors, of `take_errors`; see [`Group::divert_errors`].
+//! Errors that belong to a group, not to a row (a sum that leaves BIGINT), come out of `poll` or,
+//! for programs that divert errors, of `take_errors`; see [`Group::divert_errors`].
 //!
-//! Invariant: what `poll` yields depends on the deltas of the epoch and on the state before it, never on
-//! how the deltas were cut into batches (their order within the epoch may matter to first_value and the like).
+//! Invariant: what `poll` yields depends on the deltas of the epoch and on the state before it,
+//! never on how the deltas were cut into batches (their order within the epoch may matter to
+//! first_value and the like).
 
 pub(crate) mod agg;
 pub(crate) mod changes;

@@ -1,11 +1,12 @@
 //! Window functions: results beside each row, from the other rows of its partition.
 //!
-//! All rows are kept in order. The first change of a partition in an epoch evaluates it as it was, the end of
-//! the epoch evaluates it as it is, and the difference is shown; nothing but the rows is remembered. Several
-//! partitions are evaluated in one go ([`sheet`]), so many small ones cost no more than a large one. A row
-//! of weight n is n rows.
+//! All rows are kept in order. The first change of a partition in an epoch evaluates it as it was,
+//! the end of the epoch evaluates it as it is, and the difference is shown; nothing but the rows is
+//! remembered. Several partitions are evaluated in one go ([`sheet`]), so many small ones cost no
+//! more than a large one. A row of weight n is n rows.
 //!
-//! Invariant: what was shown of a partition is what evaluating its rows gives, rows in error excepted.
+//! Invariant: what was shown of a partition is what evaluating its rows gives, rows in error
+//! excepted.
 
 mod aggregate;
 mod frame;
@@ -115,8 +116,8 @@ impl Over {
         })
     }
 
-    /// Whether errors of rows (a sum out of range) are collected instead of ending the epoch; such a row is not
-    /// shown until its results are in range again.
+    /// Whether errors of rows (a sum out of range) are collected instead of ending the epoch; such
+    /// a row is not shown until its results are in range again.
     pub fn divert_errors(&mut self, divert: bool) {
         self.divert = divert;
     }
@@ -170,7 +171,8 @@ impl Over {
         })
     }
 
-    /// Evaluates the partitions of the batch that the epoch has not touched before, as they still are.
+    /// Evaluates the partitions of the batch that the epoch has not touched before, as they still
+    /// are.
     fn touch(&mut self) -> Result<(), SqlError> {
         let mut fresh = Vec::new();
         for &partition in &self.refs {

@@ -1,9 +1,10 @@
 //! Grouping by keys and time windows, in panes.
 //!
-//! Rows go to the pane of their time, each pane a group table with arenas of its own. With `on_close` a
-//! window's panes are combined once, when the watermark has passed its end: rows cost the same whatever
-//! the ratio of size to slide. Without it every epoch shows what it changed about the open windows: its
-//! rows are first grouped by pane, then each of these groups is merged into the windows it is in.
+//! Rows go to the pane of their time, each pane a group table with arenas of its own. With
+//! `on_close` a window's panes are combined once, when the watermark has passed its end: rows cost
+//! the same whatever the ratio of size to slide. Without it every epoch shows what it changed about
+//! the open windows: its rows are first grouped by pane, then each of these groups is merged into
+//! the windows it is in.
 //!
 //! Invariant: no pane or window is kept that the watermark has closed; with `on_close` every row
 //! is emitted once and never taken back.
@@ -39,8 +40,8 @@ const PASSES: usize = 16;
 pub struct PaneGroup {
     core: Core,
     time: usize,
-    /// Panes of rows: of all rows with `on_close`, else of the epoch's rows, unless they go straight to
-    /// their windows.
+    /// Panes of rows: of all rows with `on_close`, else of the epoch's rows, unless they go
+    /// straight to their windows.
     panes: PaneRing<Groups>,
     mode: Mode,
     live: Live,
@@ -238,8 +239,8 @@ impl PaneGroup {
         Ok(())
     }
 
-    /// Lets the watermark close windows: with `on_close` their rows come out of `poll`, else they are
-    /// dropped.
+    /// Lets the watermark close windows: with `on_close` their rows come out of `poll`, else they
+    /// are dropped.
     pub fn advance(&mut self, watermark: Timestamp) {
         self.core.watermark = self.core.watermark.max(watermark);
         if let Mode::Changes(windows) = &mut self.mode {
@@ -247,7 +248,8 @@ impl PaneGroup {
         }
     }
 
-    /// The next rows of closed windows, or the next changes of the epoch; `None` if there are none now.
+    /// The next rows of closed windows, or the next changes of the epoch; `None` if there are none
+    /// now.
     pub fn poll(&mut self) -> Result<Option<Batch>, SqlError> {
         match &mut self.mode {
             Mode::OnClose(closing) => closing.poll(&mut self.core, &mut self.panes),

@@ -1,10 +1,12 @@
-//! Rows kept in order, in many sets: what TopN, window functions, sessions and held rows are made of.
+//! Rows kept in order, in many sets: what TopN, window functions, sessions and held rows are made
+//! of.
 //!
-//! A row of state holds all input columns and the words of its owner. Sets are ordered by sort keys, then
-//! by all columns until only identical rows are equal, so the order of complete ties does not depend on
-//! arrival, and a retraction finds exactly the row that it takes back (`1.0` is not `1.00`). Identical
-//! rows are one element with a weight. For an input that never retracts, of a query that runs once, complete
-//! ties may stand as they arrived instead; then each arrival is an element.
+//! A row of state holds all input columns and the words of its owner. Sets are ordered by sort
+//! keys, then by all columns until only identical rows are equal, so the order of complete ties
+//! does not depend on arrival, and a retraction finds exactly the row that it takes back (`1.0` is
+//! not `1.00`). Identical rows are one element with a weight. For an input that never retracts, of
+//! a query that runs once, complete ties may stand as they arrived instead; then each arrival is an
+//! element.
 //!
 //! Invariant: an element in a set has a weight other than 0; elements of a set are distinct.
 
@@ -91,7 +93,8 @@ impl Rows {
         (0..self.layout.n_fields()).map(|field| self.gather(field, addrs))
     }
 
-    /// Packs row `i` of a batch, with this weight and zeros for the owner's words; it is in no set yet.
+    /// Packs row `i` of a batch, with this weight and zeros for the owner's words; it is in no set
+    /// yet.
     pub(crate) fn pack(
         &mut self,
         columns: &[Column],

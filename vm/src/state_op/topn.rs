@@ -2,12 +2,12 @@
 //!
 //! Of an append-only input only rows that are visible or come before a visible one are kept, and a
 //! partition remembers the order key of its worst: most rows are refused by one comparison, without
-//! being packed. Under retraction all rows are kept. The first change of a partition in an epoch copies
-//! the list of its visible rows; the end of the epoch shows the difference to the list it has then. Complete
-//! ties are ordered by all columns, or by arrival in a query that runs once.
+//! being packed. Under retraction all rows are kept. The first change of a partition in an epoch
+//! copies the list of its visible rows; the end of the epoch shows the difference to the list it
+//! has then. Complete ties are ordered by all columns, or by arrival in a query that runs once.
 //!
-//! Invariant: what was shown of a partition is the visible part of its ordered set; rows that were shown
-//! are not freed before they are taken back.
+//! Invariant: what was shown of a partition is the visible part of its ordered set; rows that were
+//! shown are not freed before they are taken back.
 
 mod keep;
 mod prefix;
@@ -121,7 +121,8 @@ impl TopN {
                 &self.live,
                 &mut self.keys,
             );
-            // Rows of the partition seen last whose key is greater are refused; only looked up when that changes.
+            // Rows of the partition seen last whose key is greater are refused; only looked up when
+            // that changes.
             let (mut at, mut worst) = (None, 0);
             for k in 0..self.live.len() {
                 let partition = self.refs[k];

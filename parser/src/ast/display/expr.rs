@@ -216,7 +216,13 @@ fn conversion(f: &mut Formatter<'_>, kind: &ExprKind) -> fmt::Result {
             write!(f, "{data_type} ")?;
             string(f, value)
         }
-        ExprKind::Extract { field, expr } => write!(f, "EXTRACT({field} FROM {expr})"),
+        ExprKind::Extract { field, expr } if field.bytes().all(|b| b.is_ascii_lowercase()) => {
+            write!(f, "EXTRACT({field} FROM {expr})")
+        }
+        // No unit, but what was written is an identifier.
+        ExprKind::Extract { field, expr } => {
+            write!(f, "EXTRACT(\"{}\" FROM {expr})", field.replace('"', "\"\""))
+        }
         ExprKind::Index(base, index) => write!(f, "{}[{}]", Base(base), Operand(index, Level::Sum)),
         ExprKind::Slice(base, low, high) => {
             write!(f, "{}[", Base(base))?;

@@ -1,7 +1,7 @@
 //! Strings and names with Unicode escapes: `U&'d\0061t'`, `U&"..."`, with `UESCAPE '!'`.
 //!
-//! The grammar library knows neither the names nor UESCAPE, so it is given three tokens (`U`, `&`, the
-//! quoted part) and they are joined here.
+//! The grammar library knows neither the names nor UESCAPE, so it is given three tokens (`U`, `&`,
+//! the quoted part) and they are joined here.
 //! Invariant: a joined token spans all of what it was written as.
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};

@@ -1,6 +1,7 @@
 //! What names mean, which types expressions have, and where errors point.
 //!
-//! Invariant: statements are text, plans are text; where PostgreSQL says the same thing, it was asked.
+//! Invariant: statements are text, plans are text; where PostgreSQL says the same thing, it was
+//! asked.
 
 mod names;
 mod spans;

@@ -1,7 +1,8 @@
 //! Where errors point: the marked part of each statement is what a caret stands under.
 //!
-//! States and messages are PostgreSQL 15's; so is where a mark begins, except that an operator's error marks the
-//! operator with its operands, and that some errors have a place here that have none there.
+//! States and messages are PostgreSQL 15's; so is where a mark begins, except that an operator's
+//! error marks the operator with its operands, and that some errors have a place here that have
+//! none there.
 
 use super::bind;
 

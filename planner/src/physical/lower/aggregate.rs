@@ -1,7 +1,8 @@
 //! Lowering of grouping: panes where the watermark closes windows, sessions, or a table of groups.
 //!
-//! Panes need three things: an input that only grows, a watermark on the time column, and a group key that
-//! holds a bound of the window. Without them a row's windows are assigned first and grouped like any column.
+//! Panes need three things: an input that only grows, a watermark on the time column, and a group
+//! key that holds a bound of the window. Without them a row's windows are assigned first and
+//! grouped like any column.
 //! Invariant: arguments, filters, orders and keys of an aggregate are columns of its input.
 
 use arena_tr_types::{AggFunc, Field, Schema};
@@ -250,7 +251,8 @@ fn agg_fields(grouping: &Grouping, names: &Schema) -> Vec<Field> {
     (0..grouping.aggs.len()).map(name).collect()
 }
 
-/// Whether a grouping over a window assignment can be kept by window: `start` is `window_start`'s column.
+/// Whether a grouping over a window assignment can be kept by window: `start` is `window_start`'s
+/// column.
 fn fits(grouping: &Grouping, window: &TimeWindow, start: usize) -> bool {
     let bound = |e: &Expr| e.as_column().is_some_and(|c| c == start || c == start + 1);
     let free = |e: &Expr| e.columns_all(&|c| c < start);

@@ -1,10 +1,12 @@
 //! EMIT ON WINDOW CLOSE: rows come out once, when no later input can change them.
 //!
-//! Holding every row of the finished plan back until its window closes is always right. It is pushed down to the
-//! windowed aggregates where that gives the same rows: through filters and projections, and through joins,
-//! groupings, ranks and unions whose key holds the window's bound, since all rows of one window are then let
-//! go in the same step. Aggregates that speak only when a window closes need no retraction above them.
-//! Invariant: either every path from the root ends in an aggregate that waits, or the root itself waits.
+//! Holding every row of the finished plan back until its window closes is always right. It is
+//! pushed down to the windowed aggregates where that gives the same rows: through filters and
+//! projections, and through joins, groupings, ranks and unions whose key holds the window's bound,
+//! since all rows of one window are then let go in the same step. Aggregates that speak only when a
+//! window closes need no retraction above them.
+//! Invariant: either every path from the root ends in an aggregate that waits, or the root itself
+//! waits.
 
 use arena_tr_types::{DataType, Func, Interval, SqlState, Value};
 
@@ -22,7 +24,8 @@ struct Gate {
 }
 
 impl Lowering<'_> {
-    /// Makes the root's rows final: by closing aggregates if all paths end in one, else by holding them back.
+    /// Makes the root's rows final: by closing aggregates if all paths end in one, else by holding
+    /// them back.
     pub(super) fn on_window_close(
         &mut self,
         root: NodeId,
@@ -31,7 +34,8 @@ impl Lowering<'_> {
         if self.gates(root).is_some() {
             return self.closed(root);
         }
-        // Filters and projections commute with waiting, so the bound may be a column that they drop.
+        // Filters and projections commute with waiting, so the bound may be a column that they
+        // drop.
         let mut above = Vec::new();
         let mut at = root;
         loop {
@@ -73,7 +77,8 @@ impl Lowering<'_> {
         let bound = bounds
             .filter(|b| known.get(b.column) == Some(&true))
             .min_by_key(|b| (b.lag, b.column))?;
-        // A row is final once `value < watermark - lag`: once the watermark reaches value + lag + 1.
+        // A row is final once `value < watermark - lag`: once the watermark reaches value + lag +
+        // 1.
         Some((bound.column, bound.lag.saturating_add(1)))
     }
 

@@ -1,6 +1,7 @@
 //! A node with the projection that stands over it, not yet made into columns.
 //!
-//! Projections cost nothing until an operator needs columns; then all that are pending become one Project.
+//! Projections cost nothing until an operator needs columns; then all that are pending become one
+//! Project.
 //! Invariant: every expression of a flow sees the columns of its node.
 
 use arena_tr_types::{Field, Schema};

@@ -1,8 +1,11 @@
-//! Lowering of joins: the condition is split into key columns, conditions of one side, and a residual.
+//! Lowering of joins: the condition is split into key columns, conditions of one side, and a
+//! residual.
 //!
-//! A right join becomes a left join with its sides exchanged. NOT IN keeps its NULL rule in one of three ways:
-//! none needed (nothing can be NULL), the operator's own (one key), or a condition that also holds when unknown.
-//! Invariant: what a pair must fulfil is the conjunction of keys and residual, for every kind of join.
+//! A right join becomes a left join with its sides exchanged. NOT IN keeps its NULL rule in one of
+//! three ways: none needed (nothing can be NULL), the operator's own (one key), or a condition that
+//! also holds when unknown.
+//! Invariant: what a pair must fulfil is the conjunction of keys and residual, for every kind of
+//! join.
 
 use arena_tr_types::{DataType, Field, Schema, Value};
 
@@ -180,8 +183,8 @@ impl Sides<'_> {
         }
     }
 
-    /// Takes the conditions that may be applied to one side's rows before joining; the rest stays with the
-    /// pair, because an unmatched row of a kept side must appear.
+    /// Takes the conditions that may be applied to one side's rows before joining; the rest stays
+    /// with the pair, because an unmatched row of a kept side must appear.
     fn one_sided(&mut self) -> (Vec<Expr>, Vec<Expr>) {
         let left = std::mem::take(&mut self.condition.left_only);
         let right = std::mem::take(&mut self.condition.right_only);
@@ -220,7 +223,8 @@ impl Sides<'_> {
         if only_keys && condition.keys.len() == 1 && condition.keys.iter().any(key_nulls) {
             return;
         }
-        // A conjunction is false exactly if one arm is: each arm may count as true when it is unknown.
+        // A conjunction is false exactly if one arm is: each arm may count as true when it is
+        // unknown.
         self.kind = JoinKind::Anti;
         let n_left = self.left.width();
         let keys = std::mem::take(&mut self.condition.keys);

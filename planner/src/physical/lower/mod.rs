@@ -1,10 +1,12 @@
 //! Logical plan to physical plan: the only place where a way of computing is chosen.
 //!
-//! Lowering goes bottom-up and carries projections along lazily ([`flow::Flow`]): expressions become columns
-//! only where an operator needs columns. Each node is made through [`Lowering::push`], which derives what the
-//! node's output promises (append-only, time bounds) and what it may forget, and gives back an existing node
-//! when the same one is there already, so that common subplans run once.
-//! Invariant: a node's flags follow from its operator and its inputs alone; nothing is asserted by hand.
+//! Lowering goes bottom-up and carries projections along lazily ([`flow::Flow`]): expressions
+//! become columns only where an operator needs columns. Each node is made through
+//! [`Lowering::push`], which derives what the node's output promises (append-only, time bounds) and
+//! what it may forget, and gives back an existing node when the same one is there already, so that
+//! common subplans run once.
+//! Invariant: a node's flags follow from its operator and its inputs alone; nothing is asserted by
+//! hand.
 
 mod aggregate;
 mod close;
@@ -37,7 +39,8 @@ pub enum Mode {
     AdHoc,
 }
 
-/// When a standing query's rows come out. `EMIT EVERY` belongs to the consumer and plans like `Changes`.
+/// When a standing query's rows come out. `EMIT EVERY` belongs to the consumer and plans like
+/// `Changes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Emit {
     /// With every epoch that changes them.
@@ -65,7 +68,8 @@ pub struct Notice {
 pub struct OutputFacts {
     /// Whether rows are only ever added.
     pub append_only: bool,
-    /// Columns that carry the program's watermark: after it reaches `w`, no row below `w - lag` changes.
+    /// Columns that carry the program's watermark: after it reaches `w`, no row below `w - lag`
+    /// changes.
     pub bounded: Vec<TimeBound>,
     /// Columns whose values occur in at most one row.
     pub unique_key: Option<Vec<usize>>,

@@ -43,8 +43,8 @@ impl Lowering<'_> {
             input.columns.iter().map(|c| relation.schema.fields[*c].clone()).collect();
         let mut bounded = Vec::new();
         if let (Some(mark), Mode::Standing { .. }) = (relation.watermark, self.mode) {
-            // Sources and streams refuse late rows and rows without event time; of a view, `delay` is how
-            // far behind the watermark its changes may be.
+            // Sources and streams refuse late rows and rows without event time; of a view, `delay`
+            // is how far behind the watermark its changes may be.
             let of_view = relation.kind == RelationKind::MaterializedView;
             let lag = if of_view { mark.delay } else { 0 };
             if let Some(column) = place(mark.column).filter(|c| is_time(&fields[*c].data_type)) {

@@ -1,5 +1,5 @@
-//! The top of a plan: what an ad-hoc result shows and in which order, what a view's output is, and the end of
-//! lowering.
+//! The top of a plan: what an ad-hoc result shows and in which order, what a view's output is, and
+//! the end of lowering.
 //!
 //! Invariant: the root's columns are the query's, followed by hidden sort columns if there are any.
 
@@ -81,7 +81,8 @@ impl Lowering<'_> {
         let standing = matches!(self.mode, Mode::Standing { .. });
         let closed = self.mode == Mode::Standing { emit: Emit::OnWindowClose };
         let output = OutputFacts {
-            // A window closes once, and all of its rows come out in that step, whatever the root's operator.
+            // A window closes once, and all of its rows come out in that step, whatever the root's
+            // operator.
             append_only: node.append_only || closed,
             bounded: node.frontier.bounded.clone(),
             unique_key: self.facts[at].unique.clone(),

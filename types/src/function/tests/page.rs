@@ -1,4 +1,5 @@
-//! The tables of functions in `docs/sql.md`, made from the tables of signatures, and the test that holds them true.
+//! The tables of functions in `docs/sql.md`, made from the tables of signatures, and the test that
+//! holds them true.
 //!
 //! Invariant: every signature that SQL can write is in the page, and nothing else is.
 

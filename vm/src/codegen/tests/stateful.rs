@@ -1,5 +1,5 @@
-//! Stateful operators from hand-built plans: at every epoch the sum of what was emitted is the result
-//! computed from scratch, for every batch size, with retractions and NULLs.
+//! Stateful operators from hand-built plans: at every epoch the sum of what was emitted is the
+//! result computed from scratch, for every batch size, with retractions and NULLs.
 
 use std::collections::BTreeMap;
 
@@ -314,7 +314,8 @@ fn distinct_and_set_operations() {
     }
 }
 
-/// A join of a relation with an aggregate of itself: one input, two pipelines, states behind each other.
+/// A join of a relation with an aggregate of itself: one input, two pipelines, states behind each
+/// other.
 #[test]
 fn operators_stand_on_each_other() {
     let mut b = PlanBuilder::new();

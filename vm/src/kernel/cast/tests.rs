@@ -1,4 +1,5 @@
-//! Results and errors of casts. That kernels agree with values is tested in [`super::super::tests`].
+//! Results and errors of casts. That kernels agree with values is tested in
+//! [`super::super::tests`].
 
 use super::super::tests_support::{LENGTHS, column, run, selections, ty, v};
 use super::*;

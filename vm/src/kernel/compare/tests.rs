@@ -1,4 +1,5 @@
-//! Orders that differ from the plain one. The shapes of columns are tried in [`super::super::tests`].
+//! Orders that differ from the plain one. The shapes of columns are tried in
+//! [`super::super::tests`].
 
 use super::super::tests_support::{args, call_text};
 use super::*;

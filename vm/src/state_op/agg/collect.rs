@@ -1,14 +1,14 @@
 //! Collections: all values of a group in order, for aggregates that need more than a running state.
 //!
-//! min and max under retraction, array_agg, string_agg, and first_value and last_value when ordered or
-//! under retraction. An element is a row of the order columns, then the argument columns. Two kinds of
-//! collection differ in what makes an element:
+//! min and max under retraction, array_agg, string_agg, and first_value and last_value when ordered
+//! or under retraction. An element is a row of the order columns, then the argument columns. Two
+//! kinds of collection differ in what makes an element:
 //! - *merged* (min, max, DISTINCT): equal values are one element with a weight;
-//! - *in arrival order* (the rest): every arrival is an element; among equal order keys the earlier is first. A
-//!   retraction takes the latest equal element away.
+//! - *in arrival order* (the rest): every arrival is an element; among equal order keys the earlier
+//!   is first. A retraction takes the latest equal element away.
 //!
-//! Invariant: no element has weight 0; an element of negative weight (a retraction that came before its
-//! row in one epoch) is gone by the end of the epoch and is never shown.
+//! Invariant: no element has weight 0; an element of negative weight (a retraction that came before
+//! its row in one epoch) is gone by the end of the epoch and is never shown.
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -70,7 +70,8 @@ impl Collection {
         self.rows.words(addr, self.layout.words())
     }
 
-    /// Adds the row `i` of the columns with this weight to the set of `root`; `seq` numbers arrivals.
+    /// Adds the row `i` of the columns with this weight to the set of `root`; `seq` numbers
+    /// arrivals.
     pub(crate) fn add(
         &mut self,
         root: &mut u64,
@@ -252,7 +253,8 @@ impl Collection {
             .all(|f| self.layout.eq_rows(a, &self.rows, b, &self.rows, f))
     }
 
-    /// The words of a field of an element, or `None` if it is NULL there; and the heap of its strings.
+    /// The words of a field of an element, or `None` if it is NULL there; and the heap of its
+    /// strings.
     pub(crate) fn field(&self, addr: Addr, field: usize) -> (Option<&[u64]>, &Heap) {
         let words = self.element(addr);
         let null = self.layout.is_null(words, field);

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The scale of a sum is the largest scale among its values. Under retraction the last value of
-//! that scale may go; then the sum is shown at the next smaller one, for which the extra block counts.
-//! It is made when a second scale turns up, so columns of one scale never pay for it.
+//! that scale may go; then the sum is shown at the next smaller one, for which the extra block
+//! counts. It is made when a second scale turns up, so columns of one scale never pay for it.
 //! Invariant: `mantissa + overflows * 2^128` at `scale` is the exact sum of the finite values.
 
 use arena_tr_storage::OutOfMemory;

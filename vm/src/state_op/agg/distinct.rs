@@ -1,12 +1,13 @@
 //! DISTINCT in aggregates: which (group, value) pairs there are.
 //!
-//! One table for all aggregates over the distinct values of one column: a batch looks a pair up once, however many
-//! `count(DISTINCT x) FILTER (...)` a query has. Rows that only arrive need a bit per FILTER, which says whether the pair
-//! was seen; under retraction each FILTER has a counter. An aggregate is then updated only by pairs that appear or
-//! vanish, with weight 1 or -1. The pairs of a group are linked, so that a group can be merged or dropped.
+//! One table for all aggregates over the distinct values of one column: a batch looks a pair up
+//! once, however many `count(DISTINCT x) FILTER (...)` a query has. Rows that only arrive need a
+//! bit per FILTER, which says whether the pair was seen; under retraction each FILTER has a
+//! counter. An aggregate is then updated only by pairs that appear or vanish, with weight 1 or -1.
+//! The pairs of a group are linked, so that a group can be merged or dropped.
 //!
-//! Invariant: a pair is in the table while its occurrences add up to something; the head word of the
-//! group's row leads to all of its pairs.
+//! Invariant: a pair is in the table while its occurrences add up to something; the head word of
+//! the group's row leads to all of its pairs.
 
 use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::{Addr, Owner, Pool};
@@ -203,7 +204,8 @@ impl DistinctSet {
         Ok(())
     }
 
-    /// Where the value of entry `k` stands: in the values as they were first written, or in the batch.
+    /// Where the value of entry `k` stands: in the values as they were first written, or in the
+    /// batch.
     fn place(&self, k: usize, entries: &Entries<'_>) -> u16 {
         if self.kept.is_some() { k as u16 } else { entries.rows[k] }
     }
@@ -290,7 +292,8 @@ impl DistinctSet {
         self.table.gather(1, pairs)
     }
 
-    /// Adds the counters of pairs of another set to the pairs of `entries`, whose values are `column`.
+    /// Adds the counters of pairs of another set to the pairs of `entries`, whose values are
+    /// `column`.
     pub(crate) fn merge(
         &mut self,
         column: &Column,

@@ -1,7 +1,7 @@
 //! The rows that one aggregate takes from a batch: which row, into which group, with what weight.
 //!
-//! FILTER and NULL arguments are resolved here once, so that every aggregate's loop is a plain loop over
-//! entries.
+//! FILTER and NULL arguments are resolved here once, so that every aggregate's loop is a plain loop
+//! over entries.
 //! Invariant: `rows`, `refs` and `weights` have equal length; no weight is zero.
 
 use arena_tr_storage::OutOfMemory;
@@ -81,7 +81,8 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    /// The entries whose row has TRUE in `filter` and is not NULL in `arg`, in `buffer` if they are not all.
+    /// The entries whose row has TRUE in `filter` and is not NULL in `arg`, in `buffer` if they are
+    /// not all.
     pub(crate) fn select<'b>(
         &self,
         filter: Option<&Column>,

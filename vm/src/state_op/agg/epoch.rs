@@ -1,8 +1,8 @@
 //! What an epoch changes about groups: their rows before, and the difference at the end.
 //!
-//! The first touch of a group copies its row aside. The end of the epoch reads old and new results by the
-//! same code and yields the old row with weight -1 and the new one with weight 1, neither if they are
-//! alike. A group is shown while it has rows, or always.
+//! The first touch of a group copies its row aside. The end of the epoch reads old and new results
+//! by the same code and yields the old row with weight -1 and the new one with weight 1, neither if
+//! they are alike. A group is shown while it has rows, or always.
 //!
 //! Invariant: a group is dirty exactly while it is listed here.
 
@@ -144,8 +144,8 @@ impl Epoch {
         Ok(())
     }
 
-    /// The next changes; `None` ends the epoch. Groups without rows are removed unless always shown;
-    /// `removed` counts them.
+    /// The next changes; `None` ends the epoch. Groups without rows are removed unless always
+    /// shown; `removed` counts them.
     pub(crate) fn next(
         &mut self,
         groups: &mut Groups,

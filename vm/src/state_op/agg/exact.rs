@@ -1,8 +1,9 @@
 //! Sums of doubles that do not round: what makes float aggregates exact under retraction.
 //!
-//! A sum is kept as two doubles whose exact total it is, which holds for nearly all data. When a value
-//! does not fit, the sum moves to a fixed-point accumulator as wide as all doubles. Rounding happens once, when the
-//! sum is read, so the result depends neither on the order of rows nor on what was added and taken away.
+//! A sum is kept as two doubles whose exact total it is, which holds for nearly all data. When a
+//! value does not fit, the sum moves to a fixed-point accumulator as wide as all doubles. Rounding
+//! happens once, when the sum is read, so the result depends neither on the order of rows nor on
+//! what was added and taken away.
 //!
 //! Invariant: `hi + lo` is the exact sum of the finite values, and `hi` is that sum rounded.
 

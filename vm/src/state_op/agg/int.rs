@@ -5,9 +5,10 @@
 //!        address << 32 | seen << 1 | 1   then: two words elsewhere hold it
 //! ```
 //!
-//! Whether the sum still fits the result's type is asked when it is read, so only the sum that an epoch
-//! ends with can be out of range, not one on the way.
-//! Invariant: `seen` is set once a value was added; under retraction a counter says whether there is one.
+//! Whether the sum still fits the result's type is asked when it is read, so only the sum that an
+//! epoch ends with can be out of range, not one on the way.
+//! Invariant: `seen` is set once a value was added; under retraction a counter says whether there
+//! is one.
 
 use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
@@ -80,7 +81,8 @@ pub(crate) fn merge(
     }
 }
 
-/// Gives the sum at `at` its own copy of what it keeps outside of its word; what it had, and its words.
+/// Gives the sum at `at` its own copy of what it keeps outside of its word; what it had, and its
+/// words.
 #[inline]
 pub(crate) fn detach(heap: &mut Heap, at: Addr) -> Result<Option<(Addr, usize)>, OutOfMemory> {
     let word = heap.word(at);

@@ -19,7 +19,8 @@ use super::{Groups, decimal, exact, int};
 const PAIRS: usize = 1024;
 
 impl Groups {
-    /// Adds to each group `own[k]` the group `theirs[k]` of `from`, which has the same plan, `sign` times.
+    /// Adds to each group `own[k]` the group `theirs[k]` of `from`, which has the same plan, `sign`
+    /// times.
     pub(crate) fn merge(
         &mut self,
         own: &[Addr],

@@ -1,12 +1,12 @@
 //! Aggregates over groups: a group table whose rows hold the state of every aggregate.
 //!
 //! [`plan`] says which words are whose; [`int`], [`decimal`], [`exact`] add numbers without error;
-//! [`collect`] and [`distinct`] keep values where a running state is not enough; [`update`], [`merge`] and
-//! [`read`] are what happens to the words. Grouping by keys, by panes and by sessions all build on
-//! [`Groups`].
+//! [`collect`] and [`distinct`] keep values where a running state is not enough; [`update`],
+//! [`merge`] and [`read`] are what happens to the words. Grouping by keys, by panes and by sessions
+//! all build on [`Groups`].
 //!
-//! Invariant: after a batch and its updates, every state is a function of the multiset of rows taken in
-//! (and of their order of arrival, for aggregates that speak of it).
+//! Invariant: after a batch and its updates, every state is a function of the multiset of rows
+//! taken in (and of their order of arrival, for aggregates that speak of it).
 
 pub(crate) mod collect;
 pub(crate) mod decimal;
@@ -144,8 +144,8 @@ impl Groups {
         heap.set_word(at, word);
     }
 
-    /// Gives the row blocks of its own, after its words were copied: what sums keep elsewhere is changed in
-    /// place, and the copy still refers to it.
+    /// Gives the row blocks of its own, after its words were copied: what sums keep elsewhere is
+    /// changed in place, and the copy still refers to it.
     pub(crate) fn detach(&mut self, group: Addr) -> Result<(), OutOfMemory> {
         let heap = self.table.heap_mut();
         for slot in &self.plan.slots {

@@ -1,9 +1,9 @@
 //! The plan of a grouping: which words of a group's row belong to which aggregate.
 //!
-//! Aggregates share what they can: a count of rows or of non-NULL arguments (count, avg and sum of the same
-//! argument and filter need one word), the collection behind min and max, the set behind DISTINCT
-//! aggregates of one column. The number of rows of the group is the weight in the row's header, so a
-//! count(*) costs nothing.
+//! Aggregates share what they can: a count of rows or of non-NULL arguments (count, avg and sum of
+//! the same argument and filter need one word), the collection behind min and max, the set behind
+//! DISTINCT aggregates of one column. The number of rows of the group is the weight in the row's
+//! header, so a count(*) costs nothing.
 //!
 //! Invariant: the plan is a function of the specification alone; it never changes.
 

@@ -30,7 +30,8 @@ enum Number {
 type NumberResult = Result<Option<Number>, SqlError>;
 
 impl Groups {
-    /// The results of one aggregate for these rows (words of this table's layout, strings in its heap).
+    /// The results of one aggregate for these rows (words of this table's layout, strings in its
+    /// heap).
     pub(crate) fn read(
         &self,
         slot: usize,

@@ -247,8 +247,8 @@ fn extreme_int(
     })
 }
 
-/// Whether a value that compares so to the one held takes its place. Of equal values that print differently the
-/// last one is kept, as in PostgreSQL.
+/// Whether a value that compares so to the one held takes its place. Of equal values that print
+/// differently the last one is kept, as in PostgreSQL.
 pub(super) fn replaces(order: std::cmp::Ordering, max: bool, kind: Cell) -> bool {
     let better = if max { order.is_gt() } else { order.is_lt() };
     better || (order.is_eq() && !kind.is_exact() && kind != Cell::Bytes)

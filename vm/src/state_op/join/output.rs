@@ -1,7 +1,8 @@
 //! Columns of a join: what is kept of each side, and how joined rows are put together.
 //!
-//! Columns of the delta are gathered from its batch (strings are shared), those of the other side from
-//! packed rows of state. Only columns that the output or the residual condition needs are kept at all.
+//! Columns of the delta are gathered from its batch (strings are shared), those of the other side
+//! from packed rows of state. Only columns that the output or the residual condition needs are kept
+//! at all.
 //!
 //! Invariant: a batch has the columns of the output in its order, or all columns of both sides for
 //! candidates.
@@ -60,7 +61,8 @@ impl Shape {
         }
     }
 
-    /// Whether a row with so many matches is shown by itself (padded, or as a semi or anti join's row).
+    /// Whether a row with so many matches is shown by itself (padded, or as a semi or anti join's
+    /// row).
     #[inline]
     pub(super) fn shows(&self, degree: i64) -> bool {
         (degree > 0) == (self.kind == JoinKind::Semi)

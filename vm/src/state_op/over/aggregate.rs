@@ -1,8 +1,9 @@
 //! Aggregates over frames.
 //!
-//! One group takes the rows of the frame. When the frame moves on, rows that enter are added and rows that
-//! leave are taken back, so a frame that slides costs a row in and a row out; only an aggregate that cannot
-//! undo in order (array_agg, string_agg) starts over when the frame's start moves.
+//! One group takes the rows of the frame. When the frame moves on, rows that enter are added and
+//! rows that leave are taken back, so a frame that slides costs a row in and a row out; only an
+//! aggregate that cannot undo in order (array_agg, string_agg) starts over when the frame's start
+//! moves.
 //!
 //! Invariant: the group holds exactly the rows of the frame last evaluated.
 

@@ -75,8 +75,8 @@ fn by_rows(bound: &FrameBound, i: usize, p: &Range<usize>, end: bool) -> usize {
     }
 }
 
-/// An edge of a GROUPS frame, and of a RANGE frame without offset. `null`: the row's key is NULL, so an offset
-/// leads to its peers.
+/// An edge of a GROUPS frame, and of a RANGE frame without offset. `null`: the row's key is NULL,
+/// so an offset leads to its peers.
 fn by_groups(
     bound: &FrameBound,
     i: usize,

@@ -1,6 +1,7 @@
 //! Functions that number rows or look at another row.
 //!
-//! Invariant: a result is a value of the sheet's rows or a number; no arithmetic on values happens here.
+//! Invariant: a result is a value of the sheet's rows or a number; no arithmetic on values happens
+//! here.
 
 use std::ops::Range;
 

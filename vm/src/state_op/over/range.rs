@@ -103,8 +103,8 @@ impl Keys {
         Ok(low)
     }
 
-    /// The key of row `i` moved by an offset, and what other keys are to be multiplied by; `None` where
-    /// infinities leave no bound.
+    /// The key of row `i` moved by an offset, and what other keys are to be multiplied by; `None`
+    /// where infinities leave no bound.
     fn bound(&self, i: usize, by: &Value, subtract: bool) -> Result<Option<(Key, i64)>, SqlError> {
         let sign = if subtract { -1 } else { 1 };
         Ok(Some(match (self.key(i), by) {

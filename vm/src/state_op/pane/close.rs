@@ -1,8 +1,9 @@
 //! Closing windows: their panes combined and emitted, once.
 //!
-//! A window of a single pane is emitted from that pane. Of longer windows the panes are merged; if all
-//! aggregates are invertible, one running table moves from window to window, taking in the panes that enter
-//! and taking out those that leave, so that a close costs in proportion to what it emits.
+//! A window of a single pane is emitted from that pane. Of longer windows the panes are merged; if
+//! all aggregates are invertible, one running table moves from window to window, taking in the
+//! panes that enter and taking out those that leave, so that a close costs in proportion to what it
+//! emits.
 //!
 //! Invariant: windows close in the order of their ends; a pane is dropped with its last window.
 
@@ -153,7 +154,8 @@ impl Closing {
 }
 
 impl Running {
-    /// Moves to the panes from `first`, before `end`. Panes that left were taken out when they were dropped.
+    /// Moves to the panes from `first`, before `end`. Panes that left were taken out when they were
+    /// dropped.
     fn slide(
         &mut self,
         core: &Core,

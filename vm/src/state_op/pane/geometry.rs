@@ -1,7 +1,8 @@
 //! Where windows lie: panes of equal width, and which panes a window is made of.
 //!
-//! Panes are as wide as the greatest common divisor of a window's size and slide, so that a window is a
-//! run of whole panes and a row is in exactly one pane. Windows are numbered so that their ends ascend.
+//! Panes are as wide as the greatest common divisor of a window's size and slide, so that a window
+//! is a run of whole panes and a row is in exactly one pane. Windows are numbered so that their
+//! ends ascend.
 //!
 //! Invariant: arithmetic saturates; times at the ends of the range are in the last window there is.
 

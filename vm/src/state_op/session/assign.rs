@@ -1,11 +1,12 @@
 //! The bounds of each row's session as columns, under retraction.
 //!
-//! Rows are kept in order of time, each with the bounds that were shown with it. A change touches the
-//! sessions around it, which become one dirty span; at the end of the epoch the rows of each dirty span are cut
-//! into sessions anew, and those whose bounds changed are shown again. Rows without a time are in no
-//! session.
+//! Rows are kept in order of time, each with the bounds that were shown with it. A change touches
+//! the sessions around it, which become one dirty span; at the end of the epoch the rows of each
+//! dirty span are cut into sessions anew, and those whose bounds changed are shown again. Rows
+//! without a time are in no session.
 //!
-//! Invariant: between epochs no span is dirty, and every span covers exactly the rows of one session.
+//! Invariant: between epochs no span is dirty, and every span covers exactly the rows of one
+//! session.
 
 use std::ops::ControlFlow;
 
@@ -65,7 +66,8 @@ impl SessionAssign {
         forget: Option<Forget>,
     ) -> Self {
         let types: Vec<DataType> = partition.iter().map(|&c| input[c].data_type.clone()).collect();
-        // The rule speaks of rows; sessions are dropped, once their last row can no longer be reached.
+        // The rule speaks of rows; sessions are dropped, once their last row can no longer be
+        // reached.
         let rule = forget.map(|f| Forget { column: 0, lag: f.lag.saturating_add(gap) });
         Self {
             partitions: GroupTable::new(&cx.pool, cx.owner, &types, 2),

@@ -1,15 +1,16 @@
 //! Aggregates over sessions of an append-only input.
 //!
-//! A batch first finds each row's session, which may extend or join sessions that were apart; then the
-//! aggregates take all rows at once; then the groups of joined sessions are merged. Results that were shown
-//! are read before the first change of an epoch, so its end can show the difference.
+//! A batch first finds each row's session, which may extend or join sessions that were apart; then
+//! the aggregates take all rows at once; then the groups of joined sessions are merged. Results
+//! that were shown are read before the first change of an epoch, so its end can show the
+//! difference.
 //!
-//! A session is due when the watermark passes its end. It has one entry in an ordered set of due times, which
-//! is not moved when the session grows: an entry that comes up too early is put back at the right time, so
-//! a row costs nothing there.
+//! A session is due when the watermark passes its end. It has one entry in an ordered set of due
+//! times, which is not moved when the session grows: an entry that comes up too early is put back
+//! at the right time, so a row costs nothing there.
 //!
-//! Invariant: each session has one span, one group and one timer, and its timer is not later than its due
-//! time.
+//! Invariant: each session has one span, one group and one timer, and its timer is not later than
+//! its due time.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -123,8 +124,8 @@ impl SessionGroup {
         })
     }
 
-    /// Whether errors of sessions (a sum out of range) are collected instead of ending the epoch; such a
-    /// session has no row until its result is in range again.
+    /// Whether errors of sessions (a sum out of range) are collected instead of ending the epoch;
+    /// such a session has no row until its result is in range again.
     pub fn divert_errors(&mut self, divert: bool) {
         self.divert = divert;
     }
@@ -531,7 +532,8 @@ impl SessionGroup {
         self.timers.remove(&mut self.timers_root, |other| key.cmp(&timer_key(spans, other)));
     }
 
-    /// The weight of a partition is the number of its sessions, closed ones that are not shown yet included.
+    /// The weight of a partition is the number of its sessions, closed ones that are not shown yet
+    /// included.
     fn count_sessions(&mut self, partition: Addr, by: i64) -> i64 {
         let header = add_weight(self.partitions.heap().word(partition), by);
         self.partitions.heap_mut().set_word(partition, header);

@@ -6,7 +6,8 @@
 //! then     the words of the owner
 //! ```
 //!
-//! Invariant: the spans of a set are more than the gap apart, so their order by start is their order.
+//! Invariant: the spans of a set are more than the gap apart, so their order by start is their
+//! order.
 
 use std::ops::ControlFlow;
 
@@ -83,7 +84,8 @@ impl Spans {
             && time <= words[LAST].cast_signed().saturating_add(self.gap)
     }
 
-    /// The span that a time lies inside, or that it extends as the last of its set, if it is this one.
+    /// The span that a time lies inside, or that it extends as the last of its set, if it is this
+    /// one.
     #[inline]
     pub(super) fn extends(&self, root: u64, span: Addr, time: i64) -> bool {
         let (start, last) = (self.start(span), self.last(span));

@@ -1,6 +1,7 @@
 //! Sums of doubles against sums of whole numbers: each double is an integer times 2^-1074.
 //!
-//! Rounding is not repeated here but judged: no double is nearer to the exact sum than the one that was given.
+//! Rounding is not repeated here but judged: no double is nearer to the exact sum than the one that
+//! was given.
 
 use arena_tr_storage::arena::{Addr, Owner, Pool, Tier};
 use arena_tr_storage::state::Heap;

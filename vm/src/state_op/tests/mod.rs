@@ -1,5 +1,5 @@
-//! Tests of the state operators: each against a naive model, over random deltas with NULLs and retractions,
-//! at batch sizes around the machine's word and the batch limit.
+//! Tests of the state operators: each against a naive model, over random deltas with NULLs and
+//! retractions, at batch sizes around the machine's word and the batch limit.
 
 mod exact;
 mod group;
@@ -80,7 +80,8 @@ pub(crate) struct Relation {
 }
 
 impl Relation {
-    /// A random delta of `n` rows: new ones and, if `retracts`, some that take rows of the relation away.
+    /// A random delta of `n` rows: new ones and, if `retracts`, some that take rows of the relation
+    /// away.
     pub(crate) fn delta(
         &mut self,
         random: &mut Random,

@@ -1,6 +1,7 @@
 //! Window functions against their definition: for each row, look at every row of its partition.
 //!
-//! Invariant: a frame is found here by asking of each row whether it is in it, never by position arithmetic.
+//! Invariant: a frame is found here by asking of each row whether it is in it, never by position
+//! arithmetic.
 
 use std::cmp::Ordering;
 
@@ -235,8 +236,8 @@ fn placed() -> Vec<OverCall> {
     ]
 }
 
-/// Follows a relation through random deltas; after each epoch the view is what the definition gives, and only
-/// what differs came out.
+/// Follows a relation through random deltas; after each epoch the view is what the definition
+/// gives, and only what differs came out.
 fn check(seed: u64, size: usize, spec: &OverSpec) {
     let mut shown = TYPES.to_vec();
     shown.extend(spec.calls.iter().map(|c| c.ty.clone()));

@@ -1,7 +1,7 @@
 //! Append-only partitions: which rows need not be kept.
 //!
-//! Invariant: a partition holds the rows whose number is at most `cap`, and no others (a last row of several
-//! copies stays as long as its first copy is visible).
+//! Invariant: a partition holds the rows whose number is at most `cap`, and no others (a last row
+//! of several copies stays as long as its first copy is visible).
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
