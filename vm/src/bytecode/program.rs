@@ -138,7 +138,16 @@ pub enum StateSpec {
     /// Grouping in sessions.
     Session(physical::SessionAggregate),
     /// Session bounds for each row.
-    SessionAssign { time: usize, gap: i64, partition: Vec<usize>, forget: Option<physical::Forget> },
+    SessionAssign {
+        /// The column of time.
+        time: usize,
+        /// The longest distance inside a session, microseconds.
+        gap: i64,
+        /// Sessions are apart where these columns differ.
+        partition: Vec<usize>,
+        /// When rows may be dropped.
+        forget: Option<physical::Forget>,
+    },
     /// A join.
     Join(JoinSpec),
     /// Distinct rows.

@@ -298,9 +298,10 @@ macro_rules! text_struct {
     ($t:ty { $($field:ident),* $(,)? }) => {
         impl $crate::bytecode::text::Text for $t {
             fn print(&self, out: &mut String) {
-                $crate::bytecode::text::print_struct(
+                use $crate::bytecode::text::{Text, print_struct};
+                print_struct(
                     out,
-                    &[$((stringify!($field), &|out| $crate::bytecode::text::Text::print(&self.$field, out))),*],
+                    &[$((stringify!($field), &|out| Text::print(&self.$field, out))),*],
                 );
             }
 

@@ -129,7 +129,8 @@ fn constants() -> &'static Constants {
 }
 
 macro_rules! sha2 {
-    ($fn:ident, $word:ty, $block:literal, $rounds:literal, $big0:expr, $big1:expr, $small0:expr, $small1:expr,
+    ($fn:ident, $word:ty, $block:literal, $rounds:literal,
+     $big0:expr, $big1:expr, $small0:expr, $small1:expr,
      $constant:expr, $length:expr) => {
         fn $fn(message: &[u8], mut state: [$word; 8]) -> [$word; 8] {
             const BYTES: usize = size_of::<$word>();
