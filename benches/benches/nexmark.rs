@@ -112,16 +112,18 @@ fn measure(
     Ok(ratio)
 }
 
-/// Nanoseconds that the interpreter takes for an instruction which does next to nothing: it
-/// forwards a column of one row. Two programs that differ only in the number of such instructions
+/// Nanoseconds that the interpreter takes for an instruction which does next to nothing: it asks
+/// whether any row is selected. Two programs that differ only in the number of such instructions
 /// give the difference.
 fn dispatch_ns() -> Result<f64, Box<dyn Error>> {
     let per_step = |n: usize| -> Result<f64, Box<dyn Error>> {
-        let loads: String = (0..n).map(|i| format!("  {i} load.col r0 t.a\n")).collect();
+        let idle: String = (1..=n).map(|i| format!("  {i} stop.empty @s0\n")).collect();
         let text = format!(
             "program \"dispatch\"\ninput t 1 append (0 a int8)\n\
              output append (a int8) {{order: [], limit: none, offset: 0, width: none}}\n\
-             registers [i64]\nselections 1\npipeline 0 on delta t\n{loads}  {n} emit [r0] @s0\n"
+             registers [i64]\nselections 1\npipeline 0 on delta t\n\
+             \x20 0 load.col r0 t.a\n{idle}  {} emit [r0] @s0\n",
+            n + 1
         );
         let program = Arc::new(Program::parse(&text)?);
         let mut task = Task::new(program, &Pool::new(), 0)?;
