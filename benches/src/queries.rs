@@ -151,7 +151,12 @@ pub const QUERIES: &[Query] = &[
     },
 ];
 
-const DAY_FIGURES: &str = "SELECT to_char(date_time, 'YYYY-MM-DD') AS day, count(*) AS total,
+/// What q15 and q16 count: bids, bidders and auctions, in all and in three ranges of price.
+macro_rules! with_figures {
+    ($before:literal, $behind:literal) => {
+        concat!(
+            $before,
+            "count(*) AS total,
     count(*) FILTER (WHERE price < 10000) AS r1,
     count(*) FILTER (WHERE price >= 10000 AND price < 1000000) AS r2,
     count(*) FILTER (WHERE price >= 1000000) AS r3,
@@ -160,18 +165,19 @@ const DAY_FIGURES: &str = "SELECT to_char(date_time, 'YYYY-MM-DD') AS day, count
     count(DISTINCT bidder) FILTER (WHERE price >= 1000000) AS bidders_3,
     count(DISTINCT auction) AS auctions, count(DISTINCT auction) FILTER (WHERE price < 10000) AS auctions_1,
     count(DISTINCT auction) FILTER (WHERE price >= 10000 AND price < 1000000) AS auctions_2,
-    count(DISTINCT auction) FILTER (WHERE price >= 1000000) AS auctions_3
-  FROM bid GROUP BY to_char(date_time, 'YYYY-MM-DD')";
+    count(DISTINCT auction) FILTER (WHERE price >= 1000000) AS auctions_3",
+            $behind
+        )
+    };
+}
 
-const CHANNEL_FIGURES: &str = "SELECT channel, to_char(date_time, 'YYYY-MM-DD') AS day,
-    max(to_char(date_time, 'HH24:MI')) AS minute, count(*) AS total,
-    count(*) FILTER (WHERE price < 10000) AS r1,
-    count(*) FILTER (WHERE price >= 10000 AND price < 1000000) AS r2,
-    count(*) FILTER (WHERE price >= 1000000) AS r3,
-    count(DISTINCT bidder) AS bidders, count(DISTINCT bidder) FILTER (WHERE price < 10000) AS bidders_1,
-    count(DISTINCT bidder) FILTER (WHERE price >= 10000 AND price < 1000000) AS bidders_2,
-    count(DISTINCT bidder) FILTER (WHERE price >= 1000000) AS bidders_3,
-    count(DISTINCT auction) AS auctions, count(DISTINCT auction) FILTER (WHERE price < 10000) AS auctions_1,
-    count(DISTINCT auction) FILTER (WHERE price >= 10000 AND price < 1000000) AS auctions_2,
-    count(DISTINCT auction) FILTER (WHERE price >= 1000000) AS auctions_3
-  FROM bid GROUP BY channel, to_char(date_time, 'YYYY-MM-DD')";
+const DAY_FIGURES: &str = with_figures!(
+    "SELECT to_char(date_time, 'YYYY-MM-DD') AS day, ",
+    " FROM bid GROUP BY to_char(date_time, 'YYYY-MM-DD')"
+);
+
+const CHANNEL_FIGURES: &str = with_figures!(
+    "SELECT channel, to_char(date_time, 'YYYY-MM-DD') AS day,
+    max(to_char(date_time, 'HH24:MI')) AS minute, ",
+    " FROM bid GROUP BY channel, to_char(date_time, 'YYYY-MM-DD')"
+);

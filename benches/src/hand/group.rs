@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use super::{DAY, Map, Out, SECOND};
+use super::{DAY, Map, Out, SECOND, bid_origin, bid_row};
 use crate::events::Events;
 
 /// Bit 0 is set for every bid, bits 1 to 3 say in which of three ranges its price is.
@@ -128,6 +128,7 @@ pub(super) fn q18(events: &Events) -> u64 {
     let mut out = Out::new();
     for &k in last.values() {
         bid_row(events, &mut out, k as usize);
+        bid_origin(events, &mut out, k as usize);
         out.end();
     }
     out.rows
@@ -164,21 +165,10 @@ pub(super) fn q19(events: &Events) -> u64 {
     for top in groups.values() {
         for (i, (_, k)) in top.bids[..usize::from(top.n)].iter().enumerate() {
             bid_row(events, &mut out, *k as usize);
+            bid_origin(events, &mut out, *k as usize);
             out.int(i as i64 + 1);
             out.end();
         }
     }
     out.rows
-}
-
-#[inline(always)]
-fn bid_row(events: &Events, out: &mut Out, k: usize) {
-    let b = &events.bids;
-    out.int(b.auction[k]);
-    out.int(b.bidder[k]);
-    out.int(b.price[k]);
-    out.text(b.channel.get(k));
-    out.text(b.url.get(k));
-    out.int(b.time[k]);
-    out.text(b.extra.get(k));
 }

@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use super::{Map, Out};
+use super::{Map, Out, bid_origin, bid_row};
 use crate::events::{Events, Tag};
 
 /// Where the walk through the stream is in each source.
@@ -185,8 +185,7 @@ pub(super) fn q20(events: &Events) -> u64 {
     let (mut at, mut out) = (At::default(), Out::new());
     let row = |out: &mut Out, bid: usize, auction: usize| {
         bid_row(events, out, bid);
-        out.text(b.channel.get(bid));
-        out.text(b.url.get(bid));
+        bid_origin(events, out, bid);
         auction_row(events, out, auction);
         out.end();
     };
@@ -212,16 +211,6 @@ pub(super) fn q20(events: &Events) -> u64 {
         }
     }
     out.rows
-}
-
-#[inline(always)]
-fn bid_row(events: &Events, out: &mut Out, k: usize) {
-    let b = &events.bids;
-    out.int(b.auction[k]);
-    out.int(b.bidder[k]);
-    out.int(b.price[k]);
-    out.int(b.time[k]);
-    out.text(b.extra.get(k));
 }
 
 #[inline(always)]

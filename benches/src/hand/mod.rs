@@ -63,6 +63,24 @@ impl Out {
     }
 }
 
+/// Writes the columns of a bid that every result with whole bids has.
+#[inline(always)]
+fn bid_row(events: &Events, out: &mut Out, k: usize) {
+    let b = &events.bids;
+    out.int(b.auction[k]);
+    out.int(b.bidder[k]);
+    out.int(b.price[k]);
+    out.int(b.time[k]);
+    out.text(b.extra.get(k));
+}
+
+/// Writes the two columns of a bid that only some results have.
+#[inline(always)]
+fn bid_origin(events: &Events, out: &mut Out, k: usize) {
+    out.text(events.bids.channel.get(k));
+    out.text(events.bids.url.get(k));
+}
+
 /// The loop for a query; gives the rows of its result.
 pub fn by_name(query: &str) -> Option<fn(&Events) -> u64> {
     Some(match query {

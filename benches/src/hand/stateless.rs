@@ -4,18 +4,14 @@
 
 use std::hint::black_box;
 
-use super::Out;
+use super::{Out, bid_row};
 use crate::events::Events;
 
 pub(super) fn q0(events: &Events) -> u64 {
     let b = &events.bids;
     let mut out = Out::new();
     for k in 0..b.auction.len() {
-        out.int(b.auction[k]);
-        out.int(b.bidder[k]);
-        out.int(b.price[k]);
-        out.int(b.time[k]);
-        out.text(b.extra.get(k));
+        bid_row(events, &mut out, k);
         out.end();
     }
     out.rows

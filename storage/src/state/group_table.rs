@@ -142,6 +142,18 @@ impl GroupTable {
         self.heap.words_mut(addr, self.layout.words())
     }
 
+    /// State word number `n` of a row.
+    #[inline]
+    pub fn state(&self, addr: Addr, n: usize) -> u64 {
+        self.heap.word(addr.offset(self.layout.state() + n))
+    }
+
+    /// Sets state word number `n` of a row.
+    #[inline]
+    pub fn set_state(&mut self, addr: Addr, n: usize, word: u64) {
+        self.heap.set_word(addr.offset(self.layout.state() + n), word);
+    }
+
     /// These rows, to be read.
     pub fn rows<'a>(&'a self, addrs: &'a [Addr]) -> HeapRows<'a> {
         HeapRows { heap: &self.heap, addrs, words: self.layout.words() }

@@ -250,22 +250,19 @@ impl JoinSide {
     /// The first row of a key.
     #[inline]
     fn head(&self, keys: &GroupTable, key: Addr) -> Option<Addr> {
-        self.follow(keys.heap().word(key.offset(keys.layout().state() + self.side)))
+        self.follow(keys.state(key, self.side))
     }
 
     #[inline]
     fn set_head(&self, keys: &mut GroupTable, key: Addr, link: u64) {
-        let at = key.offset(keys.layout().state() + self.side);
-        keys.heap_mut().set_word(at, link);
+        keys.set_state(key, self.side, link);
     }
 
     /// Puts a new row of a side that only grows at the head of its key's list.
     #[inline]
     fn push(&mut self, keys: &mut GroupTable, addr: Addr, key: Addr, block: u32) {
-        let at = key.offset(keys.layout().state() + self.side);
-        let heap = keys.heap_mut();
-        self.heap.set_word(self.state(addr, LINK), heap.word(at));
-        heap.set_word(at, pack(block, addr.0 + 1));
+        self.heap.set_word(self.state(addr, LINK), keys.state(key, self.side));
+        keys.set_state(key, self.side, pack(block, addr.0 + 1));
         self.len += 1;
     }
 

@@ -151,13 +151,12 @@ impl SessionGroup {
 
     #[inline]
     fn state(&self, partition: Addr, word: usize) -> u64 {
-        self.partitions.heap().word(partition.offset(self.partitions.layout().state() + word))
+        self.partitions.state(partition, word)
     }
 
     #[inline]
     fn set_state(&mut self, partition: Addr, word: usize, value: u64) {
-        let at = partition.offset(self.partitions.layout().state() + word);
-        self.partitions.heap_mut().set_word(at, value);
+        self.partitions.set_state(partition, word, value);
     }
 
     #[inline]
