@@ -2,12 +2,14 @@
 //! hand.
 //!
 //! Both hold the same rows in the same order. The order between sources is kept in `tags`: the
-//! loops by hand walk it as one stream, as the events would arrive.
+//! loops by hand walk it as one stream, as the events would arrive. Times are whole milliseconds, as
+//! Nexmark's are.
 //! Invariant: commit `i` of every source covers the same `EVENTS_PER_COMMIT` events.
 
 use std::sync::{Arc, Mutex};
 
 use arena_tr::{Batch, Column, Database, Options, Result};
+use arena_tr_storage::column::{Buffer, Fixed};
 
 use crate::queries;
 
@@ -17,6 +19,8 @@ pub const EVENTS_PER_COMMIT: usize = 10_000;
 const GROUP: usize = 64;
 /// Microseconds between events.
 const MICROS_PER_EVENT: i64 = 100;
+/// Columns of times of each source, which is how a row's place among the sources is found.
+const TIMES: [&[usize]; 3] = [&[6], &[5, 6], &[5]];
 
 /// Strings one after the other, and where each is.
 #[derive(Debug, Default)]
@@ -165,6 +169,7 @@ impl Events {
             }
         }
         events.interleave();
+        events.round_times();
         Ok(events)
     }
 
@@ -237,4 +242,28 @@ impl Events {
         }
         self.tags = tags.concat();
     }
+
+    /// Cuts times to milliseconds.
+    fn round_times(&mut self) {
+        let vectors = [
+            &mut self.persons.time,
+            &mut self.auctions.time,
+            &mut self.auctions.expires,
+            &mut self.bids.time,
+        ];
+        vectors.into_iter().flatten().for_each(|time| *time = whole_millis(*time));
+        for (source, columns) in self.batches.iter_mut().zip(TIMES) {
+            for batch in source {
+                for &i in columns {
+                    let times = batch.columns[i].as_i64().expect("a column of times");
+                    let cut: Vec<i64> = times.values.iter().map(|t| whole_millis(*t)).collect();
+                    batch.columns[i] = Column::I64(Fixed::new(Buffer::from_slice(&cut)));
+                }
+            }
+        }
+    }
+}
+
+fn whole_millis(micros: i64) -> i64 {
+    micros - micros.rem_euclid(1_000)
 }

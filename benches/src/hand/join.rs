@@ -61,37 +61,33 @@ pub(super) fn q3(events: &Events) -> u64 {
 
 /// An open auction and its highest bid.
 struct Best {
-    category: usize,
+    category: u8,
     opens: i64,
     closes: i64,
     price: i64,
 }
 
-/// The average of each category: a sum and a count, told at every change.
-#[derive(Default)]
+/// Sums and counts of the best bids, by category.
 struct Averages {
     sums: [i64; 32],
     counts: [i64; 32],
-    out: Out,
 }
 
-impl Averages {
-    #[inline(always)]
-    fn bid(&mut self, best: &mut Best, price: i64, time: i64) {
-        if time < best.opens || time > best.closes || price <= best.price {
-            return;
-        }
-        let c = best.category;
+/// Takes a bid on an auction and tells the average of its category if that changes.
+#[inline(always)]
+fn raise(best: &mut Best, price: i64, time: i64, averages: &mut Averages, out: &mut Out) {
+    if time >= best.opens && time <= best.closes && price > best.price {
+        let c = usize::from(best.category);
         if best.price < 0 {
-            self.counts[c] += 1;
-            self.sums[c] += price;
+            averages.counts[c] += 1;
+            averages.sums[c] += price;
         } else {
-            self.sums[c] += price - best.price;
+            averages.sums[c] += price - best.price;
         }
         best.price = price;
-        self.out.int(c as i64);
-        self.out.int(self.sums[c] / self.counts[c]);
-        self.out.end();
+        out.int(c as i64);
+        out.int(averages.sums[c] / averages.counts[c]);
+        out.end();
     }
 }
 
@@ -100,24 +96,27 @@ pub(super) fn q4(events: &Events) -> u64 {
     let (a, b) = (&events.auctions, &events.bids);
     let mut auctions: Map<i64, Best> = Map::default();
     let mut early: Map<i64, Vec<(i64, i64)>> = Map::default();
-    let mut averages = Averages { out: Out::new(), ..Averages::default() };
-    let mut at = At::default();
+    let mut averages = Averages { sums: [0; 32], counts: [0; 32] };
+    let (mut auction, mut bid) = (0, 0);
+    let mut out = Out::new();
     for &tag in &events.tags {
         match tag {
             Tag::Person => {}
             Tag::Auction => {
-                let k = next(&mut at.auction);
-                let category = a.category[k] as usize;
+                let k = next(&mut auction);
+                let category = a.category[k] as u8;
                 let mut best = Best { category, opens: a.time[k], closes: a.expires[k], price: -1 };
-                for (price, time) in early.remove(&a.id[k]).unwrap_or_default() {
-                    averages.bid(&mut best, price, time);
+                if let Some(bids) = early.remove(&a.id[k]) {
+                    for (price, time) in bids {
+                        raise(&mut best, price, time, &mut averages, &mut out);
+                    }
                 }
                 auctions.insert(a.id[k], best);
             }
             Tag::Bid => {
-                let k = next(&mut at.bid);
+                let k = next(&mut bid);
                 match auctions.get_mut(&b.auction[k]) {
-                    Some(best) => averages.bid(best, b.price[k], b.time[k]),
+                    Some(best) => raise(best, b.price[k], b.time[k], &mut averages, &mut out),
                     None => early.entry(b.auction[k]).or_default().push((b.price[k], b.time[k])),
                 }
             }

@@ -6,8 +6,8 @@
 //! in order. Each size has an arena of its own, dropped as a whole when the directory doubles; a
 //! small one is a block of the table's heap.
 //!
-//! Invariant: between an entry's home slot and its slot there is no free slot; at most three
-//! quarters of the slots are taken.
+//! Invariant: between an entry's home slot and its slot there is no free slot; at most half of
+//! the slots of a small one and three quarters of a large one are taken.
 
 use crate::OutOfMemory;
 use crate::arena::{Addr, Arena, Owner, Pool};
@@ -44,6 +44,14 @@ fn tag_of(hash: u64) -> u64 {
 #[inline]
 fn addr_of(entry: u64) -> Addr {
     Addr((entry as u32).wrapping_sub(1))
+}
+
+/// How many entries a directory of this size may have. A search that goes past its home slot costs
+/// a branch that nothing predicts, so small directories, whose size matters little, are kept
+/// emptier.
+#[inline]
+fn most_entries(bits: u32) -> usize {
+    if bits <= HEAP_BITS { 1 << (bits - 1) } else { 3 << (bits - 2) }
 }
 
 /// An entry with address bits 0 is a free slot.
@@ -149,7 +157,7 @@ impl Directory {
         hash: u64,
         addr: Addr,
     ) -> Result<(), OutOfMemory> {
-        if matches!(self.place, Place::Nowhere) || (self.len + 1) * 4 > 3 << self.bits {
+        if matches!(self.place, Place::Nowhere) || self.len >= most_entries(self.bits) {
             self.grow(heap, pool, owner)?;
         }
         self.len += 1;

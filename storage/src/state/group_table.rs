@@ -195,9 +195,16 @@ impl GroupTable {
     ) -> Result<(), OutOfMemory> {
         self.directory.candidates(&self.heap, hashes, refs);
         self.confirm(keys, rows, refs);
-        for k in 0..rows.len() {
+        let Some(first) = refs.iter().position(|addr| addr.0 == NO_ADDR) else { return Ok(()) };
+        // PERF: rows that repeat a key which is new in this batch all come here.
+        let integers = self.integer_keys(keys);
+        for k in first..rows.len() {
             if refs[k].0 == NO_ADDR {
-                refs[k] = self.find_or_insert(keys, usize::from(rows[k]), hashes[k])?;
+                let row = usize::from(rows[k]);
+                refs[k] = match &integers {
+                    Some(keys) => self.find_or_insert_integers(keys, row, hashes[k])?,
+                    None => self.find_or_insert(keys, row, hashes[k])?,
+                };
             }
         }
         Ok(())
@@ -319,6 +326,41 @@ impl GroupTable {
             return Ok(addr);
         }
         let addr = self.layout.insert(keys, i, &mut self.heap)?;
+        self.directory.insert(&mut self.heap, (&self.pool, self.owner), hash, addr)?;
+        Ok(addr)
+    }
+
+    /// Where the key's fields lie and their values, if all are 64-bit integers and none is NULL.
+    fn integer_keys<'a>(&self, keys: &[&'a Column]) -> Option<Vec<(usize, &'a [i64])>> {
+        let field = |(field, column): (usize, &&'a Column)| match *column {
+            Column::I64(c) if c.validity.is_none() => {
+                Some((self.layout.offset(field), &c.values[..]))
+            }
+            _ => None,
+        };
+        keys.iter().enumerate().map(field).collect()
+    }
+
+    /// [`GroupTable::find_or_insert`] for keys of integers.
+    #[inline]
+    fn find_or_insert_integers(
+        &mut self,
+        keys: &[(usize, &[i64])],
+        i: usize,
+        hash: u64,
+    ) -> Result<Addr, OutOfMemory> {
+        let words = self.layout.words();
+        let found = self.directory.find(&self.heap, hash, |addr| {
+            let row = self.heap.words(addr, words);
+            keys.iter().all(|&(at, values)| row[at] == values[i].cast_unsigned())
+                && !self.layout.has_null(row)
+        });
+        if let Some(addr) = found {
+            return Ok(addr);
+        }
+        let addr = self.heap.alloc_zeroed(words)?;
+        let row = self.heap.words_mut(addr, words);
+        keys.iter().for_each(|&(at, values)| row[at] = values[i].cast_unsigned());
         self.directory.insert(&mut self.heap, (&self.pool, self.owner), hash, addr)?;
         Ok(addr)
     }
