@@ -4,12 +4,12 @@
 //! enter it) and the other side's (to be paired with it) in one search. Rows are packed; on a side
 //! whose rows are padded or tested for partners they count their matches (their *degree*).
 //!
-//! While a side only grows, every arrival is a row, at the head of its key's list. Rows that a
-//! watermark may free are in blocks in order of arrival with the latest time in each, and blocks
-//! are dropped from the front. Nothing is unlinked then: a link names the block of the row that it
-//! leads to, and one that leads into a dropped block is the end of its list, because what stands
-//! behind is older still. Keys without rows are looked for a few at a time, as many as rows were
-//! dropped.
+//! While a side only grows, every arrival is a row, at the head of its key's list. Rows lie in
+//! blocks in order of arrival; of rows that a watermark may free each block knows the latest time,
+//! and blocks are dropped from the front. Nothing is unlinked then: a link names the block of the
+//! row that it leads to, and one that leads into a dropped block is the end of its list, because
+//! what stands behind is older still. Keys without rows are looked for a few at a time, as many as
+//! rows were dropped.
 //!
 //! The first retraction builds a directory of the side's rows by all their fields and links them
 //! both ways with their key; from then on a retraction finds its row at once, identical rows are
@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use arena_tr_types::{DataType, Timestamp};
 
 use crate::OutOfMemory;
-use crate::arena::{Addr, Owner, Pool};
+use crate::arena::{Addr, CHUNK_WORDS, FreeLists, Owner, Pool};
 use crate::column::Column;
 use crate::state::directory::Directory;
 use crate::state::gather::RowReader;
@@ -32,8 +32,10 @@ use crate::state::hash;
 use crate::state::heap::Heap;
 use crate::state::row::{DIRTY, HeapRows, RowLayout, add_weight, weight};
 
-/// Rows of a block.
-const BLOCK: usize = 1024;
+/// Rows of the first block of a side, and of its longest ones: a block is as long as those before
+/// it together.
+const FIRST_BLOCK: usize = 16;
+const LONGEST_BLOCK: usize = 1024;
 /// Words behind the fields of a row: the next row (while the side grows: with its block; later:
 /// with the previous row), its key (once the side has retracted), its degree.
 const LINK: usize = 0;
@@ -68,6 +70,8 @@ pub struct JoinSide {
     /// Rows by all fields and key, once there was a retraction.
     by_row: Option<Directory>,
     len: usize,
+    /// Words from one row of a block to the next.
+    stride: usize,
     blocks: VecDeque<Block>,
     pool: Pool,
     owner: Owner,
@@ -77,9 +81,10 @@ pub struct JoinSide {
 /// Rows that arrived one after the other.
 #[derive(Debug)]
 struct Block {
-    /// [`BLOCK`] addresses, two in a word.
     at: Addr,
     n: usize,
+    /// How many rows there is room for.
+    room: usize,
     latest: Timestamp,
 }
 
@@ -113,9 +118,11 @@ fn pack(previous: u32, next: u32) -> u64 {
 
 impl JoinSide {
     fn new(pool: &Pool, owner: Owner, spec: SideSpec, side: usize) -> Self {
-        let words = if spec.degrees { 3 } else { 2 };
+        let layout = RowLayout::new(&spec.fields, if spec.degrees { 3 } else { 2 });
         Self {
-            layout: RowLayout::new(&spec.fields, words),
+            // Rows of a block may be freed one by one later on.
+            stride: FreeLists::rounded(layout.words()),
+            layout,
             heap: Heap::new(pool, owner),
             side,
             first_block: 0,
@@ -229,8 +236,11 @@ impl JoinSide {
                 by_row.insert(&mut self.heap, (&self.pool, self.owner), hash, addr)?;
             }
         }
+        // From now on rows are freed one by one; so is the room behind the last.
         for block in self.blocks.drain(..) {
-            self.heap.free(block.at, BLOCK / 2);
+            for i in block.n..block.room {
+                self.heap.free(block.at.offset(i * self.stride), self.layout.words());
+            }
         }
         self.by_row = Some(by_row);
         Ok(())
@@ -313,28 +323,60 @@ impl JoinSide {
         self.unlink(keys, addr)
     }
 
-    /// Puts a new row into the last block; the block's number. A row without a time can match
-    /// nothing, so it goes with its neighbours.
-    #[inline]
-    fn place(&mut self, addr: Addr) -> Result<u32, OutOfMemory> {
-        let Some((field, unit)) = self.spec.time else { return Ok(0) };
-        let row = self.heap.words(addr, self.layout.words());
-        let time = match self.layout.is_null(row, field) {
-            true => Timestamp::MIN,
-            false => self.layout.cell(row, field)[0].cast_signed().saturating_mul(unit),
-        };
-        if self.blocks.back().is_none_or(|b| b.n == BLOCK) {
-            let at = self.heap.alloc_zeroed(BLOCK / 2)?;
-            self.blocks.push_back(Block { at, n: 0, latest: Timestamp::MIN });
+    /// The last block, if it has room, or a new one.
+    fn block_with_room(&mut self) -> Result<&mut Block, OutOfMemory> {
+        if self.blocks.back().is_none_or(|b| b.n == b.room) {
+            let most = (CHUNK_WORDS / self.stride).clamp(1, LONGEST_BLOCK);
+            let room = self.len.next_power_of_two().clamp(FIRST_BLOCK.min(most), most);
+            let at = self.heap.alloc(room * self.stride)?;
+            self.blocks.push_back(Block { at, n: 0, room, latest: Timestamp::MIN });
         }
-        let number = self.first_block + (self.blocks.len() - 1) as u32;
-        let block = self.blocks.back_mut().expect("there is one with room");
-        let at = block.at.offset(block.n / 2);
-        let word = self.heap.word(at) | u64::from(addr.0) << (block.n % 2 * 32);
-        self.heap.set_word(at, word);
-        block.n += 1;
-        block.latest = block.latest.max(time);
-        Ok(number)
+        Ok(self.blocks.back_mut().expect("one was just made"))
+    }
+
+    /// Adds rows to a side that only grows.
+    fn append(
+        &mut self,
+        table: &mut GroupTable,
+        columns: &[&Column],
+        (rows, keys): (&[u16], &[Addr]),
+        weights: Option<&[i64]>,
+        touched: &mut Vec<Touched>,
+    ) -> Result<(), OutOfMemory> {
+        let stride = self.stride;
+        let mut from = 0;
+        while from < rows.len() {
+            let block = self.block_with_room()?;
+            let end = rows.len().min(from + block.room - block.n);
+            let at = block.at.offset(block.n * stride);
+            self.layout.insert_run(columns, &rows[from..end], (at, stride), &mut self.heap)?;
+            let latest = self.latest(at, end - from);
+            let number = self.first_block + (self.blocks.len() - 1) as u32;
+            let block = self.blocks.back_mut().expect("there is one with room");
+            block.n += end - from;
+            block.latest = block.latest.max(latest);
+            for (i, k) in (from..end).enumerate() {
+                let addr = at.offset(i * stride);
+                let header = self.heap.word(addr);
+                self.heap.set_word(addr, add_weight(header, weights.map_or(1, |w| w[k])));
+                self.push(table, addr, keys[k], number);
+                touched.push(Touched { addr, fresh: true, before: 0 });
+            }
+            from = end;
+        }
+        Ok(())
+    }
+
+    /// The latest time of rows of a block. A row without a time can match nothing, so it goes with
+    /// its neighbours.
+    fn latest(&self, at: Addr, n: usize) -> Timestamp {
+        let Some((field, unit)) = self.spec.time else { return Timestamp::MIN };
+        let offset = self.layout.offset(field);
+        let rows = self.heap.words(at, n * self.stride).chunks_exact(self.stride);
+        rows.filter(|row| !self.layout.is_null(row, field))
+            .map(|row| row[offset].cast_signed().saturating_mul(unit))
+            .max()
+            .unwrap_or(Timestamp::MIN)
     }
 
     /// Frees the blocks in which no time is at or above the bound; how many rows that were.
@@ -342,11 +384,10 @@ impl JoinSide {
         let before = self.len;
         while let Some(block) = self.blocks.pop_front_if(|b| b.latest < bound) {
             for i in 0..block.n {
-                let word = self.heap.word(block.at.offset(i / 2));
-                let addr = Addr((word >> (i % 2 * 32)) as u32);
-                self.layout.release(addr, &mut self.heap);
+                let addr = block.at.offset(i * self.stride);
+                self.layout.release_strings(addr, &mut self.heap);
             }
-            self.heap.free(block.at, BLOCK / 2);
+            self.heap.free(block.at, block.room * self.stride);
             self.len -= block.n;
             self.first_block += 1;
         }
@@ -454,17 +495,7 @@ impl JoinIndex {
         if store.by_row.is_some() {
             return self.add_indexed(side, columns, (rows, keys), weights, touched);
         }
-        let mut addrs = Vec::with_capacity(rows.len());
-        store.layout.insert_many(columns, rows, &mut store.heap, &mut addrs)?;
-        for (k, &addr) in addrs.iter().enumerate() {
-            store
-                .heap
-                .set_word(addr, add_weight(store.heap.word(addr), weights.map_or(1, |w| w[k])));
-            let block = store.place(addr)?;
-            store.push(&mut self.keys, addr, keys[k], block);
-            touched.push(Touched { addr, fresh: true, before: 0 });
-        }
-        Ok(())
+        store.append(&mut self.keys, columns, (rows, keys), weights, touched)
     }
 
     fn add_indexed(

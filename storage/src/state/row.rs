@@ -227,40 +227,34 @@ impl RowLayout {
         Ok(addr)
     }
 
-    /// New rows of the listed rows of these columns, column by column: weight 0, state words zero.
-    pub fn insert_many(
+    /// New rows of the listed rows of these columns, one after the other from `at`, each in
+    /// `stride` words: weight 0, state words zero.
+    pub fn insert_run(
         &self,
         columns: &[&Column],
         rows: &[u16],
+        (at, stride): (Addr, usize),
         heap: &mut Heap,
-        addrs: &mut Vec<Addr>,
     ) -> Result<(), OutOfMemory> {
-        addrs.clear();
-        for _ in rows {
-            let addr = heap.alloc(self.words)?;
-            // The fields are written below.
-            let row = heap.words_mut(addr, self.words);
-            row[..=self.null_words].fill(0);
-            row[self.state..].fill(0);
-            addrs.push(addr);
-        }
+        heap.words_mut(at, rows.len() * stride).fill(0);
         for (field, column) in columns.iter().enumerate() {
-            let at = self.offsets[field];
+            let offset = self.offsets[field];
             match column {
                 Column::I64(c) if c.validity.is_none() => {
-                    for (addr, &row) in addrs.iter().zip(rows) {
-                        heap.set_word(addr.offset(at), c.values[usize::from(row)].cast_unsigned());
+                    let words = heap.words_mut(at, rows.len() * stride);
+                    for (words, &row) in words.chunks_exact_mut(stride).zip(rows) {
+                        words[offset] = c.values[usize::from(row)].cast_unsigned();
                     }
                 }
                 Column::Str(c) if c.validity.is_none() => {
-                    for (addr, &row) in addrs.iter().zip(rows) {
+                    for (k, &row) in rows.iter().enumerate() {
                         let words = load_str(c, usize::from(row), heap)?;
-                        heap.words_mut(addr.offset(at), 2).copy_from_slice(&words);
+                        heap.words_mut(at.offset(k * stride + offset), 2).copy_from_slice(&words);
                     }
                 }
                 _ => {
-                    for (&addr, &row) in addrs.iter().zip(rows) {
-                        self.store(addr, field, column, usize::from(row), heap)?;
+                    for (k, &row) in rows.iter().enumerate() {
+                        self.store(at.offset(k * stride), field, column, usize::from(row), heap)?;
                     }
                 }
             }
@@ -312,13 +306,19 @@ impl RowLayout {
         }
     }
 
-    /// Frees the strings of the row and the row.
-    pub fn release(&self, addr: Addr, heap: &mut Heap) {
+    /// Frees the strings of the row.
+    #[inline]
+    pub fn release_strings(&self, addr: Addr, heap: &mut Heap) {
         if self.has_str {
             for field in 0..self.cells.len() {
                 self.release_field(addr, field, heap);
             }
         }
+    }
+
+    /// Frees the strings of the row and the row.
+    pub fn release(&self, addr: Addr, heap: &mut Heap) {
+        self.release_strings(addr, heap);
         heap.free(addr, self.words);
     }
 

@@ -121,7 +121,9 @@ impl Shape {
     ) -> Column {
         let (side, column) = self.source(position);
         if side == delta_side {
-            return batch.columns[column].take(own);
+            let column = &batch.columns[column];
+            // PERF: often every row of the delta has one partner.
+            return if is_whole(own, batch.rows()) { column.clone() } else { column.take(own) };
         }
         match self.field(side, column) {
             Some(field) => other.column(field),
@@ -194,4 +196,10 @@ impl Shape {
         });
         weighted(columns.collect(), weights)
     }
+}
+
+/// Whether these are all rows of a batch, each once and in order.
+#[inline]
+fn is_whole(rows: &[u16], n: usize) -> bool {
+    rows.len() == n && rows.iter().zip(0u16..).all(|(&row, i)| row == i)
 }
