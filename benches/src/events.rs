@@ -2,8 +2,8 @@
 //! hand.
 //!
 //! Both hold the same rows in the same order. The order between sources is kept in `tags`: the
-//! loops by hand walk it as one stream, as the events would arrive. Times are whole milliseconds, as
-//! Nexmark's are.
+//! loops by hand walk it as one stream, as the events would arrive. Times are whole milliseconds,
+//! as Nexmark's are.
 //! Invariant: commit `i` of every source covers the same `EVENTS_PER_COMMIT` events.
 
 use std::sync::{Arc, Mutex};

@@ -9,6 +9,7 @@
 
 pub mod arena;
 pub mod batch;
+pub mod codec;
 pub mod column;
 pub mod delta;
 pub mod error;
