@@ -1,7 +1,7 @@
 //! Files, directories, mappings and locks: all that storage reads from or writes to outside.
 //!
 //! Everything goes through [`Disk`], so that the same code runs on the operating system
-//! (`RealDisk`), in memory ([`MemDisk`]) and on a disk that loses power, tears sectors and fails
+//! ([`RealDisk`]), in memory ([`MemDisk`]) and on a disk that loses power, tears sectors and fails
 //! operations on command (`FaultDisk`). What is promised is what the least of file systems
 //! promises: bytes are durable after [`File::sync`] or [`Mapping::sync`], names after
 //! [`Disk::sync_dir`]; before that anything may be lost, in any order.
@@ -10,8 +10,10 @@
 //! library.
 
 mod error;
+mod map;
 mod mem;
 mod op;
+mod real;
 mod room;
 mod tree;
 
@@ -21,6 +23,7 @@ use std::path::Path;
 
 pub use error::{DiskError, DiskResult};
 pub use mem::MemDisk;
+pub use real::RealDisk;
 
 /// Bytes that a device writes at once: within a sector a write is all or nothing.
 pub const SECTOR_BYTES: usize = 512;
@@ -127,7 +130,8 @@ pub trait File: Send + Sync + Debug {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> DiskResult<()>;
 
     /// Makes the file at least so long, with zeros for which there is room on the device: no later
-    /// write below this length fails because the disk is full.
+    /// write below this length fails because the disk is full. When it fails, the file is cut to
+    /// the length it had: nobody else may be making it longer meanwhile.
     ///
     /// # Errors
     /// When there is no room, or the system refuses.
