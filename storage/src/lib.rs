@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`arena`] hands out chunks and says who pays for them; [`column`] lays values out
 //! as Arrow does; [`batch`] joins columns, weights and a selection into the unit of flow; [`delta`]
-//! adds and cancels rows; `state` and `table` keep what outlives a batch.
+//! adds and cancels rows; `state` and `table` keep what outlives a batch; [`disk`] is all that is outside.
 //!
 //! **Invariant:** it does not know SQL, plans, operators or the catalog.
 #![deny(unsafe_code)]
@@ -12,7 +12,9 @@ pub mod batch;
 pub mod codec;
 pub mod column;
 pub mod delta;
+pub mod disk;
 pub mod error;
+pub mod log;
 pub mod state;
 pub mod table;
 
