@@ -386,7 +386,9 @@ impl FaultDisk {
         let error = |e: io::Error| DiskError::new("corrupt", path, e);
         let mut state = self.state();
         let file = *state.names.cached.file(&key(path)).map_err(error)?;
-        if state.file(file).content.corrupt(offset as usize, mask) {
+        let FileState { content, frozen, .. } = state.file(file);
+        let content = frozen.as_deref_mut().unwrap_or(content);
+        if content.corrupt(offset as usize, mask) {
             return Ok(());
         }
         Err(error(io::ErrorKind::UnexpectedEof.into()))

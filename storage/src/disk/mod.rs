@@ -184,3 +184,6 @@ pub trait Mapping: Send + Sync + Debug {
 
 /// A lock that is held.
 pub trait Lock: Send + Sync + Debug {}
+
+#[cfg(test)]
+mod tests;
