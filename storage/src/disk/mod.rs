@@ -2,7 +2,7 @@
 //!
 //! Everything goes through [`Disk`], so that the same code runs on the operating system
 //! ([`RealDisk`]), in memory ([`MemDisk`]) and on a disk that loses power, tears sectors and fails
-//! operations on command (`FaultDisk`). What is promised is what the least of file systems
+//! operations on command ([`FaultDisk`]). What is promised is what the least of file systems
 //! promises: bytes are durable after [`File::sync`] or [`Mapping::sync`], names after
 //! [`Disk::sync_dir`]; before that anything may be lost, in any order.
 //!
@@ -10,6 +10,7 @@
 //! library.
 
 mod error;
+mod fault;
 mod map;
 mod mem;
 mod op;
@@ -22,6 +23,7 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use error::{DiskError, DiskResult};
+pub use fault::{Crash, FaultDisk, FaultPlan, Operation, SyncFailure};
 pub use mem::MemDisk;
 pub use real::RealDisk;
 
@@ -182,3 +184,6 @@ pub trait Mapping: Send + Sync + Debug {
 
 /// A lock that is held.
 pub trait Lock: Send + Sync + Debug {}
+
+#[cfg(test)]
+mod tests;

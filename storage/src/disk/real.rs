@@ -71,7 +71,8 @@ fn list(dir: &Path) -> Result<Vec<String>> {
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {
-    if fs::symlink_metadata(from)?.is_dir() {
+    let is_dir = |path| fs::symlink_metadata(path).map(|meta| meta.is_dir());
+    if is_dir(from)? || is_dir(to).unwrap_or(false) {
         return Err(ErrorKind::IsADirectory.into());
     }
     retry(|| fs::rename(from, to))
