@@ -159,15 +159,19 @@ impl Appender {
     pub fn commit(&mut self) -> Result<Epoch> {
         self.seal();
         let full = std::mem::take(&mut self.full);
-        let mut engine = self.db.engine();
-        if full.is_empty() {
-            return Ok(engine.epoch);
-        }
-        let mut deltas = Deltas::new();
-        for batch in full {
-            engine.insert(self.id, batch, &mut deltas)?;
-        }
-        engine.commit(deltas)
+        let epoch = {
+            let mut engine = self.db.engine();
+            if full.is_empty() {
+                return Ok(engine.epoch);
+            }
+            let mut deltas = Deltas::new();
+            for batch in full {
+                engine.insert(self.id, batch, &mut deltas)?;
+            }
+            engine.commit(deltas)?
+        };
+        self.db.settle(None)?;
+        Ok(epoch)
     }
 
     /// Makes a batch of the whole rows in the builders.

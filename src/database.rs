@@ -6,6 +6,7 @@
 //! Invariant: the lock is held for one statement, one append or one round of the sources at a time,
 //! and never while a subscriber's iterator waits.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use arena_tr_types::{Epoch, SqlState, Timestamp};
 
 use crate::appender::Appender;
 use crate::connector::Connector;
+use crate::durable::{Durability, Upkeep};
 use crate::engine::sources::Round;
 use crate::engine::{Engine, Reader};
 use crate::error::{Error, Result};
@@ -44,6 +46,7 @@ pub struct Database {
 struct Shared {
     engine: Mutex<Engine>,
     pump: Mutex<Option<Pump>>,
+    upkeep: Mutex<Option<Upkeep>>,
 }
 
 /// The thread that asks the sources while nobody waits for them.
@@ -54,6 +57,7 @@ struct Pump {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.upkeep.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         self.engine.get_mut().unwrap_or_else(PoisonError::into_inner).close();
     }
 }
@@ -67,7 +71,65 @@ impl Database {
     /// A database in memory.
     pub fn with_options(options: Options) -> Self {
         let engine = Mutex::new(Engine::new(options));
-        Self { shared: Arc::new(Shared { engine, pump: Mutex::default() }) }
+        let (pump, upkeep) = (Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { engine, pump, upkeep }) }
+    }
+
+    /// The database in a directory, which is made if it is not there; what was acknowledged before
+    /// is in it. One process has it open at a time.
+    ///
+    /// ```no_run
+    /// let db = arena_tr::Database::open("data")?;
+    /// # Ok::<(), arena_tr::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// 55006 when somebody has it open, XX001 when it is damaged (the message says where), 58030
+    /// when the disk refuses.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(dir, Options::default())
+    }
+
+    /// The same with options; connectors of its sources and sinks belong to them.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_with(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        crate::durable::recover::open(dir.as_ref(), options)
+    }
+
+    /// Whether it is kept in a directory.
+    pub fn is_durable(&self) -> bool {
+        self.engine().journal.is_some()
+    }
+
+    /// Starts what a durable database does by itself.
+    pub(crate) fn keep_up(&self) {
+        let log = self.engine().journal.as_ref().map(|journal| Arc::clone(&journal.log));
+        let mut upkeep = self.shared.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        *upkeep = log.map(Upkeep::start);
+    }
+
+    /// Waits until everything that was done so far is durable, unless that is not asked for, and
+    /// tells of the epochs that are.
+    ///
+    /// # Errors
+    /// When the log takes nothing more: nobody may be told of what was done.
+    pub(crate) fn settle(&self, durability: Option<Durability>) -> Result<()> {
+        let engine = self.engine();
+        let Some(journal) = &engine.journal else { return Ok(()) };
+        let (log, target) = (Arc::clone(&journal.log), journal.appended);
+        let waits = durability.unwrap_or(engine.options.durability) != Durability::Async;
+        drop(engine);
+        if waits {
+            log.wait(target)?;
+        }
+        let mut engine = self.engine();
+        engine.deliver_durable(!waits);
+        match &engine.broken {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
     }
 
     /// A new conversation.
@@ -123,9 +185,13 @@ impl Database {
     /// # Errors
     /// When a source fails; it is stopped, the others go on.
     pub fn run_sources_once(&self) -> Result<Round> {
-        let mut engine = self.engine();
-        let max_rows = engine.options.source_batch_rows;
-        engine.round(max_rows)
+        let round = {
+            let mut engine = self.engine();
+            let max_rows = engine.options.source_batch_rows;
+            engine.round(max_rows)
+        };
+        self.settle(None)?;
+        round
     }
 
     /// Starts a thread that keeps asking the sources until the database is dropped or

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Cancelled,
     /// Reading or writing outside the database failed.
     Io,
+    /// A file of the database is damaged; the message says where.
+    Corrupt,
     /// A memory budget or another limit was reached.
     Limit,
     /// A defect of the engine.
@@ -138,6 +140,8 @@ fn kind_of(state: SqlState) -> ErrorKind {
         SqlState::QUERY_CANCELED => ErrorKind::Cancelled,
         SqlState::IO_ERROR => ErrorKind::Io,
         SqlState::INTERNAL => ErrorKind::Internal,
+        SqlState("XX001") => ErrorKind::Corrupt,
+        SqlState("55006") => ErrorKind::Io,
         _ => match &state.0[..2] {
             "21" | "22" | "23" => ErrorKind::Data,
             "53" | "54" => ErrorKind::Limit,

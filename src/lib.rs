@@ -34,6 +34,7 @@
 mod appender;
 pub mod connector;
 mod database;
+mod durable;
 mod engine;
 mod envelope;
 mod error;
@@ -51,14 +52,16 @@ mod watermark;
 
 pub use appender::{Appender, Cell, IntoRow};
 pub use arena_tr_parser::Span;
-pub use arena_tr_storage::{Batch, Column, ColumnBuilder};
+pub use arena_tr_storage::log::{LogIo, LogOptions};
+pub use arena_tr_storage::{Batch, Column, ColumnBuilder, disk};
 pub use arena_tr_types::{
     DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value, time,
 };
 pub use database::{Database, EventTime};
+pub use durable::{ASYNC_LOSS_MILLIS, Durability};
 pub use engine::sources::Round;
 pub use error::{Error, ErrorKind, Result};
-pub use options::{Clock, Options, SystemClock};
+pub use options::{Clock, Options, Random, SystemClock, SystemRandom};
 pub use rows::Rows;
 pub use session::{CancelHandle, Outcome, Session};
 pub use subscription::{Changes, Subscription};

@@ -2,10 +2,16 @@
 //!
 //! Invariant: every option is read once, when the database is made.
 
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use arena_tr_storage::disk::{Disk, RealDisk};
+use arena_tr_storage::log::LogOptions;
 use arena_tr_types::Timestamp;
+
+use crate::connector::Connector;
+use crate::durable::Durability;
 
 /// Where an epoch's timestamp comes from. The only clock of the engine; `now()` in a view is what
 /// it said at the commit.
@@ -22,6 +28,23 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         since.as_micros().try_into().unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Where randomness comes from: salts of the log, the identity of a database.
+pub trait Random: Send + Sync {
+    /// Any number, each as likely as the other.
+    fn next_u64(&self) -> u64;
+}
+
+/// The operating system's randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn next_u64(&self) -> u64 {
+        // Every state is seeded anew by the system; its hash of nothing is as good as the seed.
+        std::hash::RandomState::new().build_hasher().finish()
     }
 }
 
@@ -42,6 +65,27 @@ pub struct Options {
     pub rejected_rows_kept: usize,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where numbers that nobody can guess come from.
+    pub random: Arc<dyn Random>,
+    /// Connectors that are known from the start. A durable database needs those of its sources and
+    /// sinks here, since they run when it is opened.
+    pub connectors: Vec<Arc<dyn Connector>>,
+    /// When commits of a durable database are acknowledged; a session may choose another way.
+    pub durability: Durability,
+    /// The log of a durable database.
+    pub log: LogOptions,
+    /// Where the files of a durable database are.
+    pub disk: Arc<dyn Disk>,
+    /// Gets a line about what takes long when a database is opened.
+    pub on_notice: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+}
+
+impl Options {
+    pub(crate) fn tell(&self, line: &str) {
+        if let Some(on_notice) = &self.on_notice {
+            on_notice(line);
+        }
+    }
 }
 
 impl Default for Options {
@@ -52,6 +96,12 @@ impl Default for Options {
             subscription_queue_rows: 10_000_000,
             rejected_rows_kept: 100_000,
             clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            connectors: Vec::new(),
+            durability: Durability::default(),
+            log: LogOptions::default(),
+            disk: Arc::new(RealDisk),
+            on_notice: None,
         }
     }
 }

@@ -229,6 +229,9 @@ impl Session {
         let text = &sql[statement.span.start as usize..statement.span.end as usize];
         let cancel = self.cancel.clone();
         let cx = statement::Context { db: &self.db, sql: text, params, cancel: &cancel, input };
-        statement::run(&cx, &mut self.settings, &statement.kind)
+        let outcome = statement::run(&cx, &mut self.settings, &statement.kind)?;
+        // What it did, and what it saw, is durable before anybody is told.
+        self.db.settle(self.settings.durability())?;
+        Ok(outcome)
     }
 }

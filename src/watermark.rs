@@ -53,6 +53,16 @@ impl Gate {
         (self.largest != TIMESTAMP_NEG_INFINITY).then_some(self.largest)
     }
 
+    /// The largest event time seen and whether it has ended, to be kept.
+    pub(crate) fn position(&self) -> (Timestamp, bool) {
+        (self.largest, self.ended)
+    }
+
+    /// Puts it where it was.
+    pub(crate) fn set_position(&mut self, largest: Timestamp, ended: bool) {
+        (self.largest, self.ended) = (largest, ended);
+    }
+
     /// The end of a bounded source is the end of time.
     pub(crate) fn end(&mut self) {
         self.ended = true;

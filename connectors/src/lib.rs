@@ -27,11 +27,21 @@ mod tests;
 
 use std::sync::Arc;
 
-/// Registers every connector of this crate: `file`, `stdin`, `stdout`, `nexmark`, `datagen`.
+use arena_tr::connector::Connector;
+
+/// Every connector of this crate: `file`, `stdin`, `stdout`, `nexmark`, `datagen`.
+pub fn all() -> Vec<Arc<dyn Connector>> {
+    vec![
+        Arc::new(file::FileConnector),
+        Arc::new(stdio::StdinConnector),
+        Arc::new(stdio::StdoutConnector),
+        Arc::new(nexmark::NexmarkConnector),
+        Arc::new(datagen::DatagenConnector),
+    ]
+}
+
+/// Registers every connector of this crate. A durable database needs them when it is opened:
+/// [`all`] belongs into its options.
 pub fn register_all(db: &arena_tr::Database) {
-    db.register(Arc::new(file::FileConnector));
-    db.register(Arc::new(stdio::StdinConnector));
-    db.register(Arc::new(stdio::StdoutConnector));
-    db.register(Arc::new(nexmark::NexmarkConnector));
-    db.register(Arc::new(datagen::DatagenConnector));
+    all().into_iter().for_each(|connector| db.register(connector));
 }

@@ -55,9 +55,11 @@ pub(crate) enum Parsed {
 pub(crate) const HELP: &str = "\
 SQL that stays true while the data moves.
 
-usage: arena-tr [OPTIONS]                  the interactive shell on a database in memory
-       arena-tr [OPTIONS] -c SQL | -f FILE run statements and leave (both may be repeated; FILE - is stdin)
-       arena-tr [OPTIONS] run FILE         run a script, show progress, print its materialized views
+usage: arena-tr [OPTIONS] [DIR]                  the interactive shell
+       arena-tr [OPTIONS] [DIR] -c SQL | -f FILE run statements and leave (both may be repeated; FILE - is stdin)
+       arena-tr [OPTIONS] [DIR] run FILE         run a script, show progress, print its materialized views
+
+DIR is the directory of a database, made if it is not there; without it the database is in memory.
 
 options:
   -c, --command SQL     run these statements
@@ -114,7 +116,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
                 })?);
             }
             Long(name) if Format::by_name(name).is_some() => out.format = Format::by_name(name),
-            Value(word) if word == "run" && out.directory.is_none() => {
+            Value(word) if word == "run" => {
                 out.jobs.push(Job::Run(parser.value()?.string()?));
             }
             Value(word) if out.directory.is_none() => out.directory = Some(word.string()?),

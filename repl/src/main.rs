@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arena_tr::{CancelHandle, Database, Error, ErrorKind};
+use arena_tr::{CancelHandle, Database, Error, ErrorKind, Options};
 
 use args::{Args, Job, Parsed};
 use render::Style;
@@ -52,7 +52,7 @@ impl Stop {
         match self {
             Self::BrokenPipe => 0,
             Self::Failed(ErrorKind::Cancelled) | Self::Interrupted => 130,
-            Self::Failed(ErrorKind::Io) | Self::Io => 3,
+            Self::Failed(ErrorKind::Io | ErrorKind::Corrupt) | Self::Io => 3,
             Self::Failed(_) => 1,
         }
     }
@@ -100,22 +100,34 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Some(directory) = &args.directory {
-        eprintln!(
-            "error: cannot open '{directory}': databases on disk are not supported yet\n\
-             hint: without a directory the database is in memory; '-f FILE' and 'run FILE' run scripts on it"
-        );
-        return ExitCode::from(2);
-    }
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => ExitCode::from(stop.code()),
     }
 }
 
+/// The database in the directory that was named, or one in memory.
+fn open(args: &Args) -> Result<Database, Stop> {
+    let quiet = args.quiet;
+    let tell = move |line: &str| {
+        if !quiet {
+            eprintln!("{line}");
+        }
+    };
+    let options = Options {
+        connectors: arena_tr_connectors::all(),
+        on_notice: Some(Arc::new(tell)),
+        ..Options::default()
+    };
+    let Some(directory) = &args.directory else { return Ok(Database::with_options(options)) };
+    Database::open_with(directory, options).map_err(|error| {
+        eprintln!("{}", error.render());
+        Stop::Failed(error.kind())
+    })
+}
+
 fn run(args: &Args) -> Result<(), Stop> {
-    let db = Database::in_memory();
-    arena_tr_connectors::register_all(&db);
+    let db = open(args)?;
     let mut session = db.session();
     let interrupt = Interrupt::install(session.cancel_handle());
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
@@ -127,7 +139,7 @@ fn run(args: &Args) -> Result<(), Stop> {
     let mut printer = script::Printer { style, quiet: args.quiet, interrupt, terminal };
     if args.jobs.is_empty() {
         if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-            return shell::run(&db, session, printer);
+            return shell::run(&db, session, printer, args.directory.as_deref());
         }
         return script::file(&mut session, "-", &mut printer);
     }

@@ -27,11 +27,19 @@ struct Shell<'a> {
 }
 
 /// Runs until Ctrl-D.
-pub(crate) fn run(db: &Database, session: Session, printer: Printer) -> Result<(), Stop> {
+pub(crate) fn run(
+    db: &Database,
+    session: Session,
+    printer: Printer,
+    directory: Option<&str>,
+) -> Result<(), Stop> {
     if !printer.quiet {
+        let place = match directory {
+            Some(directory) => format!("The database is in {directory}."),
+            None => "The database is in memory: it is gone when you leave.".to_owned(),
+        };
         eprintln!(
-            "arena-tr {}: SQL that stays true while the data moves. .help helps, Ctrl-D leaves.\n\
-             The database is in memory: it is gone when you leave.",
+            "arena-tr {}: SQL that stays true while the data moves. .help helps, Ctrl-D leaves.\n{place}",
             env!("CARGO_PKG_VERSION")
         );
     }

@@ -15,6 +15,7 @@ use arena_tr_vm::{OnError, StepInput, Task};
 use super::commit::Deltas;
 use super::{Engine, FeedState};
 use crate::connector::{Polled, Want};
+use crate::durable::record::PastStep;
 use crate::error::{Error, Result};
 use crate::watermark::Gate;
 
@@ -102,7 +103,7 @@ impl Engine {
         all: &mut Vec<Batch>,
     ) -> Result<()> {
         let slices: Vec<&[Batch]> = inputs.iter().map(Vec::as_slice).collect();
-        let (epoch, now) = (self.epoch, self.options.clock.now().max(self.now));
+        let (epoch, now) = (self.epoch, self.time());
         let Some(view) = self.entry_mut(id)?.view.as_mut() else { return Ok(()) };
         view.watermark = watermark;
         let output = view.task.step(&StepInput {
@@ -152,6 +153,10 @@ impl Engine {
         if entry.relation.kind != RelationKind::Source || !started {
             return Ok(());
         }
+        if self.recalled.is_some() {
+            return self.recall(id, input_idx, n_inputs, all);
+        }
+        let entry = self.entry(source)?;
         let name = entry.relation.name.clone();
         let gate = entry.gate.as_ref().map(|g| Gate::new(g.column, g.delay));
         let delivered = entry.connector.as_ref().map_or(0, |f| f.delivered);
@@ -168,6 +173,9 @@ impl Engine {
                 Polled::Rows(batch, _) => {
                     replay.left = replay.left.saturating_sub(batch.live() as u64);
                     let batches = self.replayed(source, batch, &mut replay.gate)?;
+                    if let Some(journal) = &mut self.journal {
+                        journal.note_past(input_idx, &batches)?;
+                    }
                     let mut inputs = vec![Vec::new(); n_inputs];
                     inputs[input_idx] = batches;
                     self.backfill_step(id, &inputs, Timestamp::MIN, all)?;
@@ -183,6 +191,23 @@ impl Engine {
         Ok(())
     }
 
+    /// The same from what was logged when the view was made.
+    fn recall(
+        &mut self,
+        id: RelationId,
+        input_idx: usize,
+        n_inputs: usize,
+        all: &mut Vec<Batch>,
+    ) -> Result<()> {
+        let own = |step: &mut PastStep| step.input == input_idx;
+        while let Some(step) = self.recalled.as_mut().and_then(|r| r.pop_front_if(own)) {
+            let mut inputs = vec![Vec::new(); n_inputs];
+            inputs[input_idx] = step.batches;
+            self.backfill_step(id, &inputs, Timestamp::MIN, all)?;
+        }
+        Ok(())
+    }
+
     /// A batch of a source's past with its computed columns, without the rows that were late.
     fn replayed(
         &mut self,
@@ -190,7 +215,7 @@ impl Engine {
         batch: Batch,
         gate: &mut Option<Gate>,
     ) -> Result<Vec<Batch>> {
-        let (epoch, now) = (self.epoch, self.options.clock.now().max(self.now));
+        let (epoch, now) = (self.epoch, self.time());
         let batches = match &mut self.entry_mut(source)?.compute {
             None => vec![batch],
             Some(task) => {

@@ -11,12 +11,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use arena_tr_storage::Batch;
+use arena_tr_storage::log::Lsn;
 use arena_tr_types::{DataType, Epoch, RelationId, Timestamp, Value};
 use arena_tr_vm::{OnError, RowError, StepInput};
 
-use super::{Engine, Reader};
+use super::{Engine, FeedState, Reader};
+use crate::durable::record::{CommitHead, Door};
 use crate::error::Result;
 use crate::subscription::Changes;
+use crate::watermark::Gate;
 
 /// The changes of one epoch, by relation.
 pub(crate) type Deltas = BTreeMap<RelationId, Vec<Batch>>;
@@ -27,20 +30,97 @@ impl Engine {
     ///
     /// # Errors
     /// When memory runs out while contents are applied; a view's own failure is kept with the view.
-    pub(crate) fn commit(&mut self, mut deltas: Deltas) -> Result<Epoch> {
-        let epoch = self.epoch.next();
-        let now = self.options.clock.now().max(self.now);
+    pub(crate) fn commit(&mut self, deltas: Deltas) -> Result<Epoch> {
+        let (epoch, now) = (self.epoch.next(), self.time());
+        if self.journal.is_some() {
+            let doors = self.doors();
+            let head = CommitHead { epoch: epoch.0, now, doors };
+            if let Some(journal) = &mut self.journal {
+                journal.prepare(&head, &deltas)?;
+            }
+        }
+        self.touched.clear();
+        self.commit_at(epoch, now, deltas)?;
+        Ok(epoch)
+    }
+
+    /// Commits these changes as this epoch, at this time.
+    ///
+    /// # Errors
+    /// As [`Engine::commit`]; and when the log takes nothing more.
+    pub(crate) fn commit_at(
+        &mut self,
+        epoch: Epoch,
+        now: Timestamp,
+        mut deltas: Deltas,
+    ) -> Result<()> {
         for (id, delta) in &deltas {
             self.apply(*id, delta)?;
         }
         self.epoch = epoch;
         self.now = now;
-        self.committing = true;
-        let stepped = self.step_views(epoch, now, &mut deltas);
-        self.committing = false;
+        let stepped = self.append(epoch).and_then(|()| {
+            self.committing = true;
+            let stepped = self.step_views(epoch, now, &mut deltas);
+            self.committing = false;
+            stepped
+        });
+        if let (Err(error), Some(_)) = (&stepped, &self.journal) {
+            self.broken = Some(error.clone());
+        }
         stepped?;
-        self.deliver(epoch, now, &deltas);
-        Ok(epoch)
+        match &mut self.journal {
+            Some(journal) => journal.post(epoch, now, deltas),
+            None => self.deliver(epoch, now, &deltas),
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, epoch: Epoch) -> Result<()> {
+        self.journal.as_mut().map_or(Ok(()), |journal| journal.append(epoch))
+    }
+
+    /// Tells of the epochs that are durable; of all of them if `all`.
+    pub(crate) fn deliver_durable(&mut self, all: bool) {
+        let Some(journal) = &self.journal else { return };
+        let durable = if all { Lsn(u64::MAX - 1) } else { journal.log.durable() };
+        while let Some(delivery) = self.journal.as_mut().and_then(|j| j.next_delivery(durable)) {
+            self.deliver(delivery.epoch, delivery.now, &delivery.deltas);
+        }
+    }
+
+    /// Where the relations stand that rows came into since the last commit.
+    fn doors(&self) -> Vec<Door> {
+        let door = |id: &RelationId| {
+            let entry = self.relations.get(id)?;
+            let (largest, ended) =
+                entry.gate.as_ref().map_or((Timestamp::MIN, false), Gate::position);
+            let feed = entry.connector.as_ref();
+            Some(Door {
+                relation: id.0,
+                largest,
+                ended,
+                delivered: feed.map_or(0, |f| f.delivered),
+                feed: feed.map_or(0, |f| f.state.to_code()),
+                late_rows: entry.counters.late_rows,
+                bad_rows: entry.counters.bad_rows,
+            })
+        };
+        self.touched.iter().filter_map(door).collect()
+    }
+
+    /// Puts a relation where a commit says that it stood.
+    pub(crate) fn set_door(&mut self, door: &Door) {
+        let Some(entry) = self.relations.get_mut(&RelationId(door.relation)) else { return };
+        if let Some(gate) = &mut entry.gate {
+            gate.set_position(door.largest, door.ended);
+        }
+        if let Some(feed) = &mut entry.connector {
+            feed.delivered = door.delivered;
+            feed.state = FeedState::from_code(door.feed);
+        }
+        entry.counters.late_rows = door.late_rows;
+        entry.counters.bad_rows = door.bad_rows;
     }
 
     fn step_views(&mut self, epoch: Epoch, now: Timestamp, deltas: &mut Deltas) -> Result<()> {

@@ -78,7 +78,7 @@ impl Engine {
     /// 22001 for a text that is too long, 23502 for NULL where it may not be, 23514 for a failed
     /// CHECK.
     pub(crate) fn check_rows(&mut self, id: RelationId, batch: Batch) -> Result<Batch> {
-        let now = self.options.clock.now().max(self.now);
+        let now = self.time();
         let Entry { relation, checks, .. } = self.entry_mut(id)?;
         let mut batch = batch.compact();
         if let Some((_, error)) = fit(&relation.schema, &mut batch)?.into_iter().next() {

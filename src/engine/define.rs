@@ -285,7 +285,7 @@ impl Engine {
             None => Ok(Value::Null),
             Some(expr) => {
                 use arena_tr_planner::ConstEval;
-                let evaluator = ConstEvaluator::at(self.options.clock.now().max(self.now));
+                let evaluator = ConstEvaluator::at(self.time());
                 Ok(evaluator.eval(expr)?)
             }
         }

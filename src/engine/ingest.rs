@@ -71,6 +71,7 @@ impl Engine {
         if batch.rows() == 0 {
             return Ok(());
         }
+        self.touched.insert(id);
         let entry = self.entry_mut(id)?;
         let Some(gate) = &mut entry.gate else {
             deltas.entry(id).or_default().push(batch);
@@ -107,7 +108,7 @@ impl Engine {
         batch: Batch,
         deltas: &mut Deltas,
     ) -> Result<Vec<Batch>> {
-        let (epoch, now) = (self.epoch.next(), self.options.clock.now().max(self.now));
+        let (epoch, now) = (self.epoch.next(), self.time());
         let Some(task) = &mut self.entry_mut(id)?.compute else { return Ok(vec![batch]) };
         let input = StepInput {
             epoch,
@@ -131,6 +132,7 @@ impl Engine {
         deltas: &mut Deltas,
     ) -> Result<()> {
         let epoch = self.epoch.next();
+        self.touched.insert(id);
         let entry = self.entry_mut(id)?;
         entry.counters.bad_rows += refused.len() as u64;
         let Some(into) = entry.errors else { return Ok(()) };
@@ -173,6 +175,7 @@ impl Engine {
             return Ok(());
         }
         let epoch = self.epoch.next();
+        self.touched.insert(id);
         let entry = self.entry_mut(id)?;
         entry.counters.bad_rows += bad.len() as u64;
         let Some(into) = entry.errors else { return Ok(()) };

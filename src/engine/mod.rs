@@ -13,7 +13,7 @@ pub(crate) mod fit;
 mod ingest;
 pub(crate) mod sources;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use arena_tr_planner::catalog::{Catalog, Relation, RelationKind};
@@ -24,6 +24,8 @@ use arena_tr_types::{Epoch, RelationId, SqlState, Timestamp};
 use arena_tr_vm::{Program, Task};
 
 use crate::connector::{Registry, Sink, Source, SourceSpec};
+use crate::durable::Journal;
+use crate::durable::record::PastStep;
 use crate::error::{Error, Result};
 use crate::follower::Follower;
 use crate::options::Options;
@@ -46,7 +48,17 @@ pub(crate) struct Engine {
     pub(crate) now: Timestamp,
     /// Relations have their changes already, views are stepping.
     pub(crate) committing: bool,
-    next_id: u32,
+    pub(crate) next_id: u32,
+    /// Relations that rows came into since the last commit, refused ones too.
+    pub(crate) touched: BTreeSet<RelationId>,
+    /// The way into the log, if the database lasts.
+    pub(crate) journal: Option<Journal>,
+    /// What the time is while a definition is made or replayed.
+    pub(crate) fixed_now: Option<Timestamp>,
+    /// During recovery: what the view that is being made read of the past.
+    pub(crate) recalled: Option<VecDeque<PastStep>>,
+    /// Contents are ahead of the log, which is lost: nothing is to be told of them.
+    pub(crate) broken: Option<Error>,
 }
 
 /// One relation and what runs behind it.
@@ -156,6 +168,11 @@ impl Engine {
             now: Timestamp::MIN,
             committing: false,
             next_id: 1,
+            touched: BTreeSet::new(),
+            journal: None,
+            fixed_now: None,
+            recalled: None,
+            broken: None,
         }
     }
 
@@ -163,6 +180,11 @@ impl Engine {
         let id = RelationId(self.next_id);
         self.next_id += 1;
         id
+    }
+
+    /// What the time is; it never goes back.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.fixed_now.unwrap_or_else(|| self.options.clock.now().max(self.now))
     }
 
     /// The owner to whom a relation's own contents are charged.
@@ -215,6 +237,11 @@ impl Engine {
 
     /// Ends every subscription: the database is going away.
     pub(crate) fn close(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            // Whoever wanted to be sure has been told; the next opening tells what is missing.
+            let closed = journal.close();
+            self.deliver_durable(closed.is_ok());
+        }
         for entry in self.relations.values_mut() {
             entry.end_readers();
         }

@@ -76,6 +76,7 @@ impl Engine {
         max_rows: usize,
         deltas: &mut Deltas,
     ) -> Result<Option<u64>> {
+        self.touched.insert(id);
         let entry = self.entry_mut(id)?;
         let Some(feed) = &mut entry.connector else { return Ok(None) };
         feed.state = FeedState::Running;
@@ -100,6 +101,25 @@ impl Engine {
 }
 
 impl FeedState {
+    /// A number for the log.
+    pub(crate) fn to_code(self) -> u8 {
+        match self {
+            Self::Fresh => 0,
+            Self::Running => 1,
+            Self::Ended => 2,
+            Self::Failed => 3,
+        }
+    }
+
+    /// What the number stands for. A source that failed is tried again.
+    pub(crate) fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Fresh,
+            2 => Self::Ended,
+            _ => Self::Running,
+        }
+    }
+
     /// Whether it may still give rows.
     pub(crate) fn is_live(self) -> bool {
         matches!(self, Self::Fresh | Self::Running)

@@ -20,8 +20,11 @@ use crate::introspect::plain_relation;
 use crate::session::Outcome;
 
 /// CREATE SOURCE / STREAM / TABLE.
-pub(super) fn create_relation(cx: &Context<'_>, create: &ast::CreateRelation) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
+pub(super) fn create_relation(
+    cx: &Context<'_>,
+    engine: &mut Engine,
+    create: &ast::CreateRelation,
+) -> Result<Outcome> {
     let name = catalog_name(&create.name);
     let what = match create.kind {
         ast::RelationKind::Source => "SOURCE",
@@ -30,22 +33,23 @@ pub(super) fn create_relation(cx: &Context<'_>, create: &ast::CreateRelation) ->
     };
     let tag = format!("CREATE {what}");
     if let Some(outcome) =
-        taken(&mut engine, &create.name, create.if_not_exists, create.or_replace, &tag)?
+        taken(engine, &create.name, create.if_not_exists, create.or_replace, &tag)?
     {
         return Ok(outcome);
     }
     let options = super::query::options(cx);
     let bound = bind::bind_relation(create, &engine.catalog, &options)?;
     let rows = match &create.query {
-        Some(query) => {
+        // During recovery the rows are in the log.
+        Some(query) if engine.recalled.is_none() => {
             let bound = super::query::bind(cx, &engine.catalog, query)?;
-            Some(super::query::run(cx, &engine, bound.plan)?)
+            Some(super::query::run(cx, engine, bound.plan)?)
         }
-        None => None,
+        _ => None,
     };
     let id = engine.new_id();
     let mut notices = Vec::new();
-    let made = make_relation(&mut engine, cx, create, bound, id, &mut notices).and_then(|()| {
+    let made = make_relation(engine, cx, create, bound, id, &mut notices).and_then(|()| {
         let Some(rows) = rows else { return Ok(None) };
         let mut deltas = crate::engine::commit::Deltas::new();
         for batch in rows.batches() {
@@ -204,8 +208,11 @@ fn taken(
 }
 
 /// CREATE [MATERIALIZED] VIEW.
-pub(super) fn create_view(cx: &Context<'_>, create: &ast::CreateView) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
+pub(super) fn create_view(
+    cx: &Context<'_>,
+    engine: &mut Engine,
+    create: &ast::CreateView,
+) -> Result<Outcome> {
     let tag = if create.materialized { "CREATE MATERIALIZED VIEW" } else { "CREATE VIEW" };
     if let Some(option) = create.options.first() {
         return Err(
@@ -216,7 +223,7 @@ pub(super) fn create_view(cx: &Context<'_>, create: &ast::CreateView) -> Result<
     // Bound before the old one goes, so that a wrong OR REPLACE drops nothing.
     let bound = bind::bind_view(create, &engine.catalog, &options)?;
     if let Some(outcome) =
-        taken(&mut engine, &create.name, create.if_not_exists, create.or_replace, tag)?
+        taken(engine, &create.name, create.if_not_exists, create.or_replace, tag)?
     {
         return Ok(outcome);
     }
@@ -236,7 +243,7 @@ pub(super) fn create_view(cx: &Context<'_>, create: &ast::CreateView) -> Result<
     let lowered = engine.plan_standing(bound.query, &mut notices)?;
     let mut relation = plain_relation(id, &bound.name, RelationKind::MaterializedView, schema);
     relation.append_only = lowered.output.append_only;
-    relation.watermark = carried_watermark(&engine, &lowered);
+    relation.watermark = carried_watermark(engine, &lowered);
     engine.add_relation(relation, cx.sql)?;
     // A view has no gate: its rows were judged at the source.
     let entry = engine.entry_mut(id)?;
@@ -264,8 +271,11 @@ fn carried_watermark(
 }
 
 /// CREATE SINK.
-pub(super) fn create_sink(cx: &Context<'_>, create: &ast::CreateSink) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
+pub(super) fn create_sink(
+    cx: &Context<'_>,
+    engine: &mut Engine,
+    create: &ast::CreateSink,
+) -> Result<Outcome> {
     let name = catalog_name(&create.name);
     if engine.sinks.contains_key(&name) {
         if create.if_not_exists {
@@ -342,20 +352,19 @@ fn shape(envelope: Option<&ast::Envelope>, schema: &Schema) -> Result<SinkShape>
 
 /// DROP.
 pub(super) fn drop(
-    cx: &Context<'_>,
+    engine: &mut Engine,
     kind: ObjectKind,
     if_exists: bool,
     names: &[ast::ObjectName],
     cascade: bool,
 ) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
     let tag = format!("DROP {}", object_name(kind).to_uppercase());
     let mut notices = Vec::new();
     let mut found = Vec::new();
     for name in names {
         let key = catalog_name(name);
         if kind == ObjectKind::Sink {
-            drop_sink(&mut engine, name, if_exists, &mut notices)?;
+            drop_sink(engine, name, if_exists, &mut notices)?;
             continue;
         }
         match engine.find(&key) {

@@ -122,7 +122,7 @@ fn compute(
     let mut task = Task::new(std::sync::Arc::new(compile(&plan, "returning")?), &engine.pool, 0)?;
     let output = task.step(&StepInput {
         epoch: Epoch(0),
-        now: engine.options.clock.now().max(engine.now),
+        now: engine.time(),
         watermark: Timestamp::MIN,
         deltas: &[source],
         on_error: OnError::Abort,

@@ -17,12 +17,15 @@ pub(crate) mod subscribe;
 
 pub(crate) use settings::Settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arena_tr_parser::ast::{ObjectName, StatementKind};
 use arena_tr_types::{SqlState, Value};
 
 use crate::database::Database;
+use crate::durable::record::Definition;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::session::{CancelHandle, Outcome};
 
@@ -46,11 +49,17 @@ pub(crate) fn run(
 ) -> Result<Outcome> {
     match statement {
         StatementKind::Query(query) => query::select(cx, query),
-        StatementKind::CreateRelation(create) => ddl::create_relation(cx, create),
-        StatementKind::CreateView(create) => ddl::create_view(cx, create),
-        StatementKind::CreateSink(create) => ddl::create_sink(cx, create),
+        StatementKind::CreateRelation(create) => {
+            define(cx, |engine| ddl::create_relation(cx, engine, create))
+        }
+        StatementKind::CreateView(create) => {
+            define(cx, |engine| ddl::create_view(cx, engine, create))
+        }
+        StatementKind::CreateSink(create) => {
+            define(cx, |engine| ddl::create_sink(cx, engine, create))
+        }
         StatementKind::Drop { kind, if_exists, names, cascade } => {
-            ddl::drop(cx, *kind, *if_exists, names, *cascade)
+            define(cx, |engine| ddl::drop(engine, *kind, *if_exists, names, *cascade))
         }
         StatementKind::Insert(insert) => dml::insert(cx, insert),
         StatementKind::Update(update) => dml::update(cx, update),
@@ -66,6 +75,43 @@ pub(crate) fn run(
         StatementKind::Unsupported { what } => Err(Error::unsupported(what)),
         _ => Err(Error::unsupported("this statement")),
     }
+}
+
+/// Runs a statement that changes what exists, and logs it with the commits that it made.
+fn define(
+    cx: &Context<'_>,
+    change: impl FnOnce(&mut Engine) -> Result<Outcome>,
+) -> Result<Outcome> {
+    let mut engine = cx.db.engine();
+    let engine = &mut *engine;
+    let now = engine.time();
+    let definition = Definition { sql: cx.sql.to_owned(), first_id: engine.next_id, now };
+    let Some(journal) = &mut engine.journal else { return change(engine) };
+    if !cx.params.is_empty() {
+        return Err(Error::unsupported("parameters in a definition of a durable database"));
+    }
+    journal.begin(definition)?;
+    let (catalog, sinks) = (Arc::clone(&engine.catalog), engine.sinks.len());
+    engine.fixed_now = Some(now);
+    let changed = change(engine);
+    engine.fixed_now = None;
+    let is_same = Arc::ptr_eq(&catalog, &engine.catalog) && sinks == engine.sinks.len();
+    let epoch = engine.epoch;
+    let Some(journal) = &mut engine.journal else { return changed };
+    let outcome = match changed {
+        Ok(outcome) if !is_same => outcome,
+        other => {
+            journal.discard();
+            return other;
+        }
+    };
+    if let Err(error) = journal.finish(epoch) {
+        // It is in place and not in the log. What it replaced is gone, so it is not undone by hand.
+        engine.broken = Some(error.clone());
+        return Err(error);
+    }
+    journal.stamp();
+    Ok(outcome)
 }
 
 /// WAIT FOR SOURCES: rounds until every bounded source is drained. The lock is free between rounds.

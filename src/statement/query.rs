@@ -92,7 +92,7 @@ pub(super) fn step_once(
     task.analyze(analyze);
     let output = task.step(&StepInput {
         epoch: engine.epoch,
-        now: engine.options.clock.now().max(engine.now),
+        now: engine.time(),
         watermark: arena_tr_types::time::TIMESTAMP_INFINITY,
         deltas: &slices,
         on_error: OnError::Abort,

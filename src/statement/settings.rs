@@ -7,6 +7,7 @@
 use arena_tr_parser::ast::{Ident, Literal};
 use arena_tr_types::SqlState;
 
+use crate::durable::Durability;
 use crate::error::{Error, Result};
 use crate::session::Outcome;
 
@@ -24,6 +25,13 @@ const SETTINGS: &[Setting] = &[
         default: "off",
         allowed: &["off"],
         about: "compile hot programs to machine code; only off until the compiler is there",
+    },
+    Setting {
+        name: "durability",
+        default: "database",
+        allowed: &["database", "sync", "group", "async"],
+        about: "when commits are acknowledged: durable by a sync (group: shared with others), or at \
+                once (async: a crash loses at most the last 50 ms); database: as it was opened",
     },
     Setting {
         name: "timezone",
@@ -102,6 +110,17 @@ impl Settings {
         let setting = find(name)?;
         let changed = self.changed.iter().find(|(n, _)| *n == setting.name);
         Ok(changed.map_or_else(|| setting.default.to_owned(), |(_, value)| value.clone()))
+    }
+
+    /// When this session's commits are acknowledged; `None`: as the database says.
+    pub(crate) fn durability(&self) -> Option<Durability> {
+        let changed = self.changed.iter().find(|(n, _)| *n == "durability");
+        match changed.map(|(_, value)| value.to_lowercase()).as_deref() {
+            Some("sync") => Some(Durability::Sync),
+            Some("group") => Some(Durability::Group),
+            Some("async") => Some(Durability::Async),
+            _ => None,
+        }
     }
 
     /// All settings: name, value, meaning.

@@ -15,6 +15,7 @@ pub mod delta;
 pub mod disk;
 pub mod error;
 pub mod log;
+pub mod manifest;
 pub mod state;
 pub mod table;
 

@@ -13,6 +13,9 @@ pub mod batch;
 
 use crate::error::StorageError;
 
+/// For the derived code of types elsewhere, which names the crate.
+#[doc(hidden)]
+pub use bincode;
 pub use bincode::{Decode, Encode};
 
 /// Most bytes that one piece of metadata may have.

@@ -33,7 +33,7 @@ pub struct Log {
     durable: AtomicU64,
     waiting: Mutex<Waiting>,
     synced: Condvar,
-    /// Where salts come from.
+    /// Where salts come from. Held while a spare is made or used: one at a time.
     salts: Mutex<u64>,
 }
 
@@ -171,10 +171,7 @@ impl Log {
         };
         // A record in one piece, and the padding in front of the next.
         let needed = record::record_bytes(payload_bytes) + SECTOR_BYTES + record::HEADER_BYTES;
-        if needed as u64 > left {
-            segment::make_spare(&*self.disk, &self.dir, self.options.segment_bytes)?;
-        }
-        Ok(())
+        if needed as u64 > left { self.prepare() } else { Ok(()) }
     }
 
     /// Makes a spare segment ahead of time, so that nobody who commits has to wait for it.
@@ -182,6 +179,7 @@ impl Log {
     /// # Errors
     /// When the disk refuses.
     pub fn prepare(&self) -> Result<(), LogError> {
+        let _one = locked(&self.salts);
         Ok(segment::make_spare(&*self.disk, &self.dir, self.options.segment_bytes)?)
     }
 
@@ -367,7 +365,7 @@ impl Log {
 
     /// Goes on in a new segment. A full disk leaves the old one as it was.
     fn rotate(&self, tail: &mut Tail) -> Result<(), LogError> {
-        segment::make_spare(&*self.disk, &self.dir, self.options.segment_bytes)?;
+        self.prepare()?;
         let range = segment::HEADER_BYTES as u64..tail.at;
         let next = tail.io.sync(range).and_then(|()| self.next_segment(tail));
         let (header, io) = next.inspect_err(|error| self.poison(error))?;
@@ -380,8 +378,9 @@ impl Log {
     }
 
     fn next_segment(&self, tail: &Tail) -> Result<(SegmentHeader, Box<dyn SegmentIo>), DiskError> {
+        let mut salts = locked(&self.salts);
         let header = SegmentHeader {
-            salt: draw(&mut locked(&self.salts)),
+            salt: draw(&mut salts),
             sequence: tail.header.sequence + 1,
             previous_end: tail.lsn().0,
             previous_crc: tail.crc,
