@@ -256,6 +256,10 @@ impl StrColumn {
     #[must_use]
     pub fn copy_heaps(&self) -> Self {
         let mut builder = StrBuilder::with_capacity(self.len());
+        let bytes = self.live_heap_bytes();
+        if bytes <= MAX_STR_BYTES {
+            builder.heap.reserve(bytes);
+        }
         self.views.iter().for_each(|view| builder.push(self.bytes_of(view)));
         builder.finish(self.validity.clone())
     }
