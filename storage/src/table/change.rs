@@ -131,6 +131,7 @@ impl Planner<'_> {
             index.hash_rows(part, &rows, &mut hashes);
             let whole = self.store.whole_row();
             index.find_rows_by(whole, chunks, (part, &rows), &hashes, &mut found);
+            self.taken.reserve(rows.len());
             for (k, &row) in rows.iter().enumerate() {
                 let by = -self.change.parts[p].weight(usize::from(row));
                 let there = if found[k].is_none() { 0 } else { chunks.weight(found[k]) };
@@ -186,6 +187,7 @@ impl Planner<'_> {
             let rows = rows_of(part, true);
             index.hash_rows(part, &rows, &mut hashes);
             index.find_rows(self.store.chunks().list(), (part, &rows), &hashes, &mut found);
+            seen.reserve(rows.len(), |other: &usize| self.change.arriving.hashes[*other]);
             for (k, &row) in rows.iter().enumerate() {
                 let by = self.change.parts[p].weight(usize::from(row));
                 let at = (p as u32, row);

@@ -1,8 +1,8 @@
 //! Chunks: up to [`CHUNK_ROWS`] rows in columns that never change, with marks for rows that left.
 //!
 //! A chunk fills from the front. Rows that come a few at a time are parts of their own behind the
-//! first one and are joined like the digits of a binary counter, so a row is copied a few times and
-//! a full chunk is one part. What changes when a row leaves is a bit, when its multiplicity does a
+//! first one and are joined like the digits of a counter to the base of [`JOINED_PARTS`], so a row
+//! is copied a few times and a full chunk is one part. What changes when a row leaves is a bit, when its multiplicity does a
 //! weight; both belong to the chunk and are copied when someone else reads it, the columns never.
 //!
 //! Invariant: a row's position in its chunk never changes; `live` rows are not marked as gone; the
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arena_tr_types::limits::BATCH_ROWS;
 
-use crate::arena::{Addr, Owner, Pool};
+use crate::arena::{Addr, BatchArena, Owner, Pool};
 use crate::batch::Batch;
 use crate::column::{Buffer, Column, MutBuffer, Selection};
 
@@ -21,6 +21,8 @@ pub(super) const CHUNK_ROWS: usize = BATCH_ROWS;
 const ROW_BITS: u32 = CHUNK_ROWS.trailing_zeros();
 /// Most chunks of a relation: their rows' addresses fit 32 bits, and the last is no address.
 pub(super) const MAX_CHUNKS: usize = (1 << (u32::BITS - ROW_BITS)) - 1;
+/// Parts of about one size are joined when they are this many.
+const JOINED_PARTS: usize = 8;
 /// Words of marks.
 const MARK_WORDS: usize = CHUNK_ROWS / 64;
 
@@ -42,30 +44,55 @@ pub(super) fn row_of(addr: Addr) -> usize {
     addr.0 as usize & (CHUNK_ROWS - 1)
 }
 
+/// Where a relation's columns lie, and who pays for them.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) pool: Pool,
+    pub(super) owner: Owner,
+    // PERF: the pool's slabs are huge pages. Columns of a million rows on the heap are looked up at
+    // twice the time: each value is a page of its own to the processor.
+    lasting: BatchArena,
+}
+
+impl Home {
+    pub(super) fn new(pool: &Pool, owner: Owner) -> Self {
+        Self { pool: pool.clone(), owner, lasting: BatchArena::new(pool, owner) }
+    }
+}
+
 /// Columns of some rows, charged to the relation for as long as anybody has them.
 #[derive(Debug)]
 pub(super) struct Part {
     batch: Batch,
     bytes: usize,
-    pool: Pool,
-    owner: Owner,
+    /// Whom to discharge, unless the columns lie in the relation's arena.
+    charged: Option<(Pool, Owner)>,
 }
 
 impl Part {
-    /// These rows, without weights or selection. Memory that they share with others is copied:
-    /// the relation keeps them long after what they came with is gone.
-    pub(super) fn new(batch: Batch, (pool, owner): (&Pool, Owner)) -> Self {
+    /// These rows, whose fixed-width columns are shared with nobody who lives on: the relation
+    /// keeps them long after what they came with is gone, and should keep nothing else alive.
+    pub(super) fn new(batch: Batch, home: &Home) -> Self {
         let rows = batch.rows();
+        if rows == CHUNK_ROWS {
+            return Self::lasting(&batch, home);
+        }
         let batch = Batch::new(batch.columns.into_iter().map(own_strings).collect(), rows);
         let bytes = batch.memory_bytes();
-        pool.charge(owner, bytes as u64);
-        Self { batch, bytes, pool: pool.clone(), owner }
+        home.pool.charge(home.owner, bytes as u64);
+        Self { batch, bytes, charged: Some((home.pool.clone(), home.owner)) }
     }
 
-    fn join(parts: &[Arc<Self>]) -> Arc<Self> {
+    /// A copy of these rows that will not be joined with others.
+    pub(super) fn lasting(batch: &Batch, home: &Home) -> Self {
+        let columns = batch.columns.iter().map(|c| c.copy_in(&home.lasting)).collect();
+        let batch = Batch::new(columns, batch.rows());
+        Self { bytes: batch.memory_bytes(), batch, charged: None }
+    }
+
+    fn join(parts: &[Arc<Self>], home: &Home) -> Arc<Self> {
         let batches: Vec<Batch> = parts.iter().map(|part| part.batch.clone()).collect();
-        let batch = Batch::concat(&batches).expect("a chunk has a part");
-        Arc::new(Self::new(batch, (&parts[0].pool, parts[0].owner)))
+        Arc::new(Self::new(Batch::concat(&batches).expect("a chunk has a part"), home))
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -75,7 +102,9 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.pool.discharge(self.owner, self.bytes as u64);
+        if let Some((pool, owner)) = &self.charged {
+            pool.discharge(*owner, self.bytes as u64);
+        }
     }
 }
 
@@ -221,7 +250,7 @@ impl Chunk {
     }
 
     /// Adds rows behind the others.
-    pub(super) fn append(&mut self, part: Arc<Part>, weights: &[i64], version: u64) {
+    pub(super) fn append(&mut self, part: Arc<Part>, weights: &[i64], home: &Home, version: u64) {
         let before = self.rows;
         debug_assert!(part.rows() == weights.len() && part.rows() <= self.room());
         (self.filled, self.changed) = (version, version);
@@ -237,31 +266,30 @@ impl Chunk {
             self.weights = Some(all.freeze());
         }
         self.rest.push(part);
-        self.join_parts();
+        self.join_parts(home);
     }
 
-    /// Joins parts at the end while the last is at least as large as the one before it, and all of
-    /// them when the chunk is full.
-    fn join_parts(&mut self) {
-        let mut joined = 1;
-        let mut size = self.rest.last().map_or(0, |part| part.rows());
-        for part in self.rest.iter().rev().skip(1).chain([&self.first]) {
-            if part.rows() > size && self.rows < CHUNK_ROWS {
-                break;
-            }
-            size += part.rows();
-            joined += 1;
-        }
-        if joined == 1 {
+    /// Joins the parts at the end that are no larger than the last when they are enough, and all
+    /// of them when the chunk is full.
+    fn join_parts(&mut self, home: &Home) {
+        let class = |part: &Arc<Part>| part.rows().ilog(JOINED_PARTS);
+        let full = self.rows == CHUNK_ROWS;
+        let last = self.rest.last().map_or(0, class);
+        let small = self.rest.iter().rev().chain([&self.first]);
+        let n = small.take_while(|part| full || class(part) <= last).count();
+        if !full && n < JOINED_PARTS {
             return;
         }
-        let mut parts: Vec<Arc<Part>> = self.parts().cloned().collect();
-        let from = parts.len() - joined;
-        let one = Part::join(&parts[from..]);
-        parts.truncate(from);
-        parts.push(one);
-        self.first = parts.remove(0);
-        self.rest = parts;
+        let from = 1 + self.rest.len() - n;
+        if from == 0 {
+            let parts: Vec<Arc<Part>> = self.parts().cloned().collect();
+            self.first = Part::join(&parts, home);
+            self.rest = Vec::new();
+        } else {
+            let joined = Part::join(&self.rest[from - 1..], home);
+            self.rest.truncate(from - 1);
+            self.rest.push(joined);
+        }
     }
 
     /// The rows that are not gone, ascending.

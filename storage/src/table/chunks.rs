@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::arena::{Addr, Owner, Pool};
 use crate::batch::Batch;
 use crate::error::{Limit, OutOfMemory};
-use crate::table::chunk::{CHUNK_ROWS, Chunk, MAX_CHUNKS, Part, addr_of, row_of, slot_of};
+use crate::table::chunk::{CHUNK_ROWS, Chunk, Home, MAX_CHUNKS, Part, addr_of, row_of, slot_of};
 use crate::table::list::List;
 
 /// Chunks by slot. Cloning it is O(1) and copies nothing.
@@ -79,8 +79,7 @@ pub(super) struct Chunks {
     sparse: Vec<usize>,
     next_number: u64,
     version: u64,
-    pool: Pool,
-    owner: Owner,
+    home: Home,
 }
 
 impl Chunks {
@@ -93,8 +92,7 @@ impl Chunks {
             sparse: Vec::new(),
             next_number: 0,
             version: 0,
-            pool: pool.clone(),
-            owner,
+            home: Home::new(pool, owner),
         }
     }
 
@@ -103,8 +101,8 @@ impl Chunks {
         &self.list
     }
 
-    pub(super) fn charge(&self) -> (&Pool, Owner) {
-        (&self.pool, self.owner)
+    pub(super) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Number of changes so far.
@@ -142,7 +140,7 @@ impl Chunks {
         let missing = needed.saturating_sub(self.free.len());
         if self.n_slots() + missing > MAX_CHUNKS {
             let limit_bytes = (MAX_CHUNKS * CHUNK_ROWS) as u64;
-            return Err(OutOfMemory { owner: self.owner, limit: Limit::Arena, limit_bytes });
+            return Err(OutOfMemory { owner: self.home.owner, limit: Limit::Arena, limit_bytes });
         }
         for _ in 0..missing {
             self.free.push(self.n_slots());
@@ -170,25 +168,17 @@ impl Chunks {
         }
     }
 
-    #[inline]
-    fn chunk_mut(&mut self, slot: usize) -> &mut Chunk {
-        let chunk = self.list.slots.get_mut(slot).as_mut();
-        Arc::make_mut(chunk.expect("addresses are of chunks that are there"))
-    }
-
     /// Adds `by` to the weight of a row, which stays above 0.
     pub(super) fn add_weight(&mut self, addr: Addr, by: i64) {
-        let version = self.version;
-        self.chunk_mut(slot_of(addr)).add_weight(row_of(addr), by, version);
+        chunk_mut(&mut self.list, slot_of(addr)).add_weight(row_of(addr), by, self.version);
     }
 
     /// Takes a row away.
     #[inline]
     pub(super) fn remove(&mut self, addr: Addr) {
-        let version = self.version;
         let slot = slot_of(addr);
-        let chunk = self.chunk_mut(slot);
-        chunk.remove(row_of(addr), version);
+        let chunk = chunk_mut(&mut self.list, slot);
+        chunk.remove(row_of(addr), self.version);
         if chunk.is_sparse() && self.sparse.last() != Some(&slot) {
             self.sparse.push(slot);
         }
@@ -201,10 +191,9 @@ impl Chunks {
             let weights = &rows.weights[addrs.len()..addrs.len() + part.rows()];
             let (slot, first) = match self.open {
                 Some(slot) => {
-                    let version = self.version;
-                    let chunk = self.chunk_mut(slot);
+                    let chunk = chunk_mut(&mut self.list, slot);
                     let first = chunk.rows();
-                    chunk.append(Arc::clone(part), weights, version);
+                    chunk.append(Arc::clone(part), weights, &self.home, self.version);
                     (slot, first)
                 }
                 None => {
@@ -274,11 +263,21 @@ impl Chunks {
             weights.extend(chunk.live_rows().map(|row| chunk.weight(row)));
         }
         let batch = Batch::concat(&batches)?;
-        let part = Arc::new(Part::new(batch, self.charge()));
+        let part = Arc::new(if self.open == Some(sources[0]) {
+            Part::new(batch, &self.home)
+        } else {
+            Part::lasting(&batch, &self.home)
+        });
         let order = self.list.chunk(sources[0]).order;
         let number = self.number();
         // From here on the order is the new chunk's, not the first source's.
         let to_slot = self.put(Chunk::new((number, order), part, &weights, self.version));
         Some(Moved { from, to_slot })
     }
+}
+
+#[inline]
+fn chunk_mut(list: &mut ChunkList, slot: usize) -> &mut Chunk {
+    let chunk = list.slots.get_mut(slot).as_mut();
+    Arc::make_mut(chunk.expect("addresses are of chunks that are there"))
 }

@@ -163,7 +163,7 @@ impl KeyedStore {
                 ));
             });
             let batch = Batch::concat(&batches).expect("there are rows");
-            arrivals.parts.push(Arc::new(Part::new(batch, self.chunks.charge())));
+            arrivals.parts.push(Arc::new(Part::new(batch, self.chunks.home())));
             (rest, room) = (later, CHUNK_ROWS);
         }
         arrivals
@@ -173,8 +173,8 @@ impl KeyedStore {
     fn reserve(&mut self, change: &KeyedChange) -> Result<(), OutOfMemory> {
         let arriving = change.arriving.at.len();
         if arriving > 0 {
-            let (pool, owner) = self.chunks.charge();
-            pool.check(owner)?;
+            let home = self.chunks.home();
+            home.pool.check(home.owner)?;
         }
         self.chunks.reserve(arriving)?;
         let gone = change.leaving.gone.iter().filter(|gone| **gone).count();
@@ -252,8 +252,8 @@ impl KeyedStore {
             let message = format!("index \"{}\": there is no column {column}", spec.name);
             return Err(SqlError::new(SqlState::INTERNAL, message));
         }
-        let (pool, owner) = self.chunks.charge();
-        let index = KeyIndex::of_key(pool, owner, &self.cells, &spec.columns);
+        let home = self.chunks.home();
+        let index = KeyIndex::of_key(&home.pool, home.owner, &self.cells, &spec.columns);
         let id = IndexId(self.next_index);
         let mut secondary = Secondary::new(id, spec, index);
         let addrs = self.addrs_in_order();
