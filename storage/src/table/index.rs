@@ -168,6 +168,16 @@ impl KeyIndex {
         self.directory.find(&self.heap, hash, is_key).unwrap_or(Addr::NONE)
     }
 
+    /// Lets the names of rows that were copied follow them.
+    // PERF: the first pass only looks, so that the misses of the second were taken side by side.
+    pub(super) fn relocate(&mut self, hashes: &[u64], from: &[Addr], to: impl Fn(usize) -> Addr) {
+        let mut seen = Vec::new();
+        self.directory.candidates(&self.heap, hashes, &mut seen);
+        for (row, (&hash, &from)) in hashes.iter().zip(from).enumerate() {
+            self.replace(hash, from, to(row));
+        }
+    }
+
     /// Makes room for so many more entries.
     pub(super) fn reserve(&mut self, additional: usize) -> Result<(), OutOfMemory> {
         match additional {

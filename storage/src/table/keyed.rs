@@ -234,9 +234,7 @@ impl KeyedStore {
             let rows: Vec<u16> = (0..from.len() as u16).collect();
             let mut hashes = Vec::new();
             primary.hash_rows(batch, &rows, &mut hashes);
-            for (row, (&hash, &from)) in hashes.iter().zip(&from).enumerate() {
-                primary.replace(hash, from, addr_of(to_slot, row));
-            }
+            primary.relocate(&hashes, &from, |row| addr_of(to_slot, row));
             for secondary in secondary.iter_mut() {
                 secondary.index.hash_rows(batch, &rows, &mut hashes);
                 for (row, (&hash, &from)) in hashes.iter().zip(&from).enumerate() {

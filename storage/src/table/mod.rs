@@ -231,4 +231,6 @@ impl RelationStore {
 }
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;
