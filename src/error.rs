@@ -2,7 +2,7 @@
 //!
 //! Errors of every layer arrive here and keep their SQLSTATE, their hint and the byte range of the
 //! statement they are about, so that a program can react and a person can see where.
-//! Invariant: `Display` is one line; `render` adds the caret picture and the hint.
+//! Invariant: `Display` is one line; `render` adds the caret picture, the detail and the hint.
 
 use std::fmt;
 
@@ -43,6 +43,7 @@ struct Inner {
     kind: ErrorKind,
     state: SqlState,
     message: String,
+    detail: Option<String>,
     hint: Option<String>,
     span: Option<Span>,
     sql: Option<String>,
@@ -56,7 +57,8 @@ impl Error {
     pub fn new(state: SqlState, message: impl Into<String>) -> Self {
         let kind = kind_of(state);
         let message = message.into();
-        Self { inner: Box::new(Inner { kind, state, message, hint: None, span: None, sql: None }) }
+        let (detail, hint, span, sql) = (None, None, None, None);
+        Self { inner: Box::new(Inner { kind, state, message, detail, hint, span, sql }) }
     }
 
     /// Reading or writing `what` failed.
@@ -109,6 +111,11 @@ impl Error {
         &self.inner.message
     }
 
+    /// What more is known about it: which key, which row.
+    pub fn detail(&self) -> Option<&str> {
+        self.inner.detail.as_deref()
+    }
+
     /// How to mend it, if that is known.
     pub fn hint(&self) -> Option<&str> {
         self.inner.hint.as_deref()
@@ -119,12 +126,16 @@ impl Error {
         self.inner.span
     }
 
-    /// The picture for a person: message, the line with a caret under it, the hint.
+    /// The picture for a person: message, the line with a caret under it, detail and hint.
     pub fn render(&self) -> String {
         let mut out = format!("error: {}", self.inner.message);
         if let (Some(sql), Some(span)) = (&self.inner.sql, self.inner.span) {
             out.push('\n');
             out.push_str(arena_tr_parser::span::excerpt(sql, &span).trim_end());
+        }
+        if let Some(detail) = &self.inner.detail {
+            out.push_str("\ndetail: ");
+            out.push_str(detail);
         }
         if let Some(hint) = &self.inner.hint {
             out.push_str("\nhint: ");
@@ -162,6 +173,7 @@ impl std::error::Error for Error {}
 impl From<SqlError> for Error {
     fn from(error: SqlError) -> Self {
         let mut out = Self::new(error.state, error.message);
+        out.inner.detail = error.detail;
         out.inner.hint = error.hint;
         out
     }

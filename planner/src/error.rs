@@ -77,7 +77,7 @@ impl From<SqlError> for PlanError {
 
 impl From<PlanError> for SqlError {
     fn from(error: PlanError) -> Self {
-        Self { state: error.state, message: error.message, hint: error.hint }
+        Self { state: error.state, message: error.message, detail: None, hint: error.hint }
     }
 }
 

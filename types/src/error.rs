@@ -71,6 +71,8 @@ pub struct SqlError {
     pub state: SqlState,
     /// What is wrong, in one line.
     pub message: String,
+    /// What more is known about it, as a sentence: which key, which row.
+    pub detail: Option<String>,
     /// How to mend it, if that is known.
     pub hint: Option<String>,
 }
@@ -78,7 +80,14 @@ pub struct SqlError {
 impl SqlError {
     /// An error of this state with this message.
     pub fn new(state: SqlState, message: impl Into<String>) -> Self {
-        Self { state, message: message.into(), hint: None }
+        Self { state, message: message.into(), detail: None, hint: None }
+    }
+
+    /// The same with a detail.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
     }
 
     /// The same with a hint.

@@ -5,6 +5,7 @@
 //! Invariant: bits past `len` are zero, and bit 0 of word 0 is row 0 (no bit offsets), so kernels
 //! take `words()` as they are.
 
+use crate::arena::BatchArena;
 use crate::column::RowIdx;
 use crate::column::buffer::{Buffer, MutBuffer};
 
@@ -176,6 +177,12 @@ impl Bitmap {
     /// `None` if every row is valid, else this: the form columns keep.
     pub fn normalize(self) -> Option<Self> {
         if self.is_all_valid() { None } else { Some(self) }
+    }
+
+    /// A copy in a batch arena.
+    #[must_use]
+    pub fn copy_in(&self, arena: &BatchArena) -> Self {
+        Self { words: Buffer::from_slice_in(&self.words, arena), len: self.len }
     }
 
     /// Bytes held.

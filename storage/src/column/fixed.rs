@@ -2,6 +2,7 @@
 //!
 //! Invariant: `validity`, when present, has the length of `values`, and a NULL slot holds zero.
 
+use crate::arena::BatchArena;
 use crate::column::RowIdx;
 use crate::column::bitmap::{Bitmap, BitmapBuilder};
 use crate::column::buffer::{Buffer, MutBuffer, Pod};
@@ -91,6 +92,13 @@ impl<T: Pod> Fixed<T> {
         }
         let validity = concat_validity(columns.iter().map(|c| (c.len(), c.validity.as_ref())));
         Self { values: values.freeze(), validity }
+    }
+
+    /// A copy in a batch arena.
+    #[must_use]
+    pub fn copy_in(&self, arena: &BatchArena) -> Self {
+        let values = Buffer::from_slice_in(&self.values, arena);
+        Self { values, validity: self.validity.as_ref().map(|v| v.copy_in(arena)) }
     }
 
     /// Bytes of the buffers behind this column.

@@ -18,6 +18,8 @@ pub mod string;
 
 use arena_tr_types::{DataType, Decimal, Interval, PhysicalType, Value};
 
+use crate::arena::BatchArena;
+
 pub use bitmap::{Bitmap, BitmapBuilder};
 pub use buffer::{Buffer, MutBuffer, Pod};
 pub use builder::ColumnBuilder;
@@ -307,6 +309,12 @@ impl Column {
                 _ => Value::Text(c.str_at(i).into()),
             },
         }
+    }
+
+    /// A copy in a batch arena that shares nothing.
+    #[must_use]
+    pub fn copy_in(&self, arena: &BatchArena) -> Self {
+        map_each!(self, c => c.copy_in(arena))
     }
 
     /// Bytes of the buffers behind this column (shared ones counted in full).

@@ -255,9 +255,28 @@ impl StrColumn {
     /// after a filter left few of its rows.
     #[must_use]
     pub fn copy_heaps(&self) -> Self {
-        let mut builder = StrBuilder::with_capacity(self.len());
+        self.copy_into(StrBuilder::with_capacity(self.len()), self.validity.clone())
+    }
+
+    /// A copy in a batch arena, with heaps that hold its bytes and nothing else.
+    #[must_use]
+    pub fn copy_in(&self, arena: &BatchArena) -> Self {
+        let validity = self.validity.as_ref().map(|v| v.copy_in(arena));
+        self.copy_into(StrBuilder::with_capacity_in(self.len(), arena), validity)
+    }
+
+    fn copy_into(&self, mut builder: StrBuilder, validity: Option<Bitmap>) -> Self {
+        let bytes = self.live_heap_bytes();
+        if bytes == 0 {
+            // All are in the views; a NULL's view is empty.
+            builder.views.extend_from_slice(&self.views);
+            return builder.finish(validity);
+        }
+        if bytes <= MAX_STR_BYTES {
+            builder.make_room(bytes);
+        }
         self.views.iter().for_each(|view| builder.push(self.bytes_of(view)));
-        builder.finish(self.validity.clone())
+        builder.finish(validity)
     }
 
     /// All rows of these columns, one after the other. Shares the heaps while they are few and

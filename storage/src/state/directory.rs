@@ -157,19 +157,41 @@ impl Directory {
         hash: u64,
         addr: Addr,
     ) -> Result<(), OutOfMemory> {
-        if matches!(self.place, Place::Nowhere) || self.len >= most_entries(self.bits) {
-            self.grow(heap, pool, owner)?;
-        }
+        self.reserve(heap, (pool, owner), 1)?;
         self.len += 1;
         let bits = self.bits;
         place_entry(self.slots_mut(heap), bits, (tag_of(hash) << 32) | u64::from(addr.0 + 1));
         Ok(())
     }
 
+    /// Makes room for so many more entries, so that adding them cannot fail.
+    #[inline]
+    pub fn reserve(
+        &mut self,
+        heap: &mut Heap,
+        (pool, owner): (&Pool, Owner),
+        additional: usize,
+    ) -> Result<(), OutOfMemory> {
+        let needed = self.len + additional;
+        if matches!(self.place, Place::Nowhere) || needed > most_entries(self.bits) {
+            self.grow(heap, pool, owner, needed)?;
+        }
+        Ok(())
+    }
+
     #[cold]
-    fn grow(&mut self, heap: &mut Heap, pool: &Pool, owner: Owner) -> Result<(), OutOfMemory> {
+    fn grow(
+        &mut self,
+        heap: &mut Heap,
+        pool: &Pool,
+        owner: Owner,
+        needed: usize,
+    ) -> Result<(), OutOfMemory> {
         let first = matches!(self.place, Place::Nowhere);
-        let bits = if first { MIN_BITS } else { self.bits + 1 };
+        let mut bits = if first { MIN_BITS } else { self.bits + 1 };
+        while most_entries(bits) < needed {
+            bits += 1;
+        }
         let mut old = Vec::new();
         if bits <= HEAP_BITS {
             old.extend_from_slice(self.slots(heap));
@@ -216,6 +238,25 @@ impl Directory {
         }
         close_gap(slots, bits, slot);
         self.len -= 1;
+    }
+
+    /// Lets the entry of a row say that the row lies elsewhere now. Nothing happens if it has none.
+    pub fn replace(&mut self, heap: &mut Heap, hash: u64, from: Addr, to: Addr) {
+        let bits = self.bits;
+        let slots = self.slots_mut(heap);
+        if slots.is_empty() {
+            return;
+        }
+        let entry = |addr: Addr| (tag_of(hash) << 32) | u64::from(addr.0 + 1);
+        let (old, mask) = (entry(from), slots.len() - 1);
+        let mut slot = (hash >> (64 - bits)) as usize;
+        while !is_free(slots[slot]) {
+            if slots[slot] == old {
+                slots[slot] = entry(to);
+                return;
+            }
+            slot = (slot + 1) & mask;
+        }
     }
 
     /// Rows in the order of slots, from slot `from`, at most `max`; the slot to go on from, or

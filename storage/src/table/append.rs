@@ -7,58 +7,90 @@
 //! Invariant: the kept batches are compact and have no weights; their order is the order of
 //! arrival.
 
+use std::sync::Arc;
+
 use arena_tr_types::{DataType, SqlError, SqlState};
 
 use crate::batch::Batch;
+use crate::table::list::List;
 
 /// Batches of at least this many rows are kept as they came.
 const KEPT_ROWS: usize = 4096;
+
+/// A batch that is kept.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// Names it for ever.
+    pub(super) number: u64,
+    /// The version of the relation in which it came.
+    pub(super) version: u64,
+    pub(super) batch: Batch,
+}
 
 /// Contents of a relation that only grows.
 #[derive(Debug)]
 pub(super) struct AppendStore {
     n_columns: usize,
-    batches: Vec<Batch>,
+    pieces: List<Arc<Piece>>,
     rows: usize,
+    next_number: u64,
+    version: u64,
 }
 
 impl AppendStore {
     pub(super) fn new(types: &[DataType]) -> Self {
-        Self { n_columns: types.len(), batches: Vec::new(), rows: 0 }
+        let pieces = List::default();
+        Self { n_columns: types.len(), pieces, rows: 0, next_number: 0, version: 0 }
     }
 
-    pub(super) fn apply(&mut self, delta: &[Batch]) -> Result<(), SqlError> {
+    pub(super) fn check(delta: &[Batch]) -> Result<(), SqlError> {
         if delta.iter().any(Batch::has_retractions) {
             let message = "a row leaves a relation that only grows";
             return Err(SqlError::new(SqlState::INTERNAL, message));
         }
+        Ok(())
+    }
+
+    /// Appends a delta that was checked.
+    pub(super) fn apply(&mut self, delta: &[Batch]) {
+        self.version += 1;
         for batch in delta.iter().filter(|b| b.live() > 0) {
             debug_assert_eq!(batch.columns.len(), self.n_columns);
             let batch = batch.clone().expand_weights();
             self.rows += batch.rows();
-            self.batches.push(batch);
+            self.push(batch);
             self.join_small();
         }
-        Ok(())
+    }
+
+    fn push(&mut self, batch: Batch) {
+        self.next_number += 1;
+        let piece = Piece { number: self.next_number, version: self.version, batch };
+        self.pieces.push(Arc::new(piece));
     }
 
     /// Joins small batches at the end while the last is at least as large as the one before it.
     fn join_small(&mut self) {
-        while let [.., before, last] = self.batches.as_slice() {
-            let small = before.rows() + last.rows() <= KEPT_ROWS;
-            if !small || last.rows() < before.rows() {
+        while let Some(before) = self.pieces.len().checked_sub(2) {
+            let (before, last) = (self.pieces.get(before), self.pieces.get(before + 1));
+            let small = before.batch.rows() + last.batch.rows() <= KEPT_ROWS;
+            if !small || last.batch.rows() < before.batch.rows() {
                 return;
             }
-            let Some(joined) = Batch::concat(&self.batches[self.batches.len() - 2..]) else {
-                return;
-            };
-            self.batches.truncate(self.batches.len() - 2);
-            self.batches.push(joined);
+            let two = [before.batch.clone(), last.batch.clone()];
+            let Some(joined) = Batch::concat(&two) else { return };
+            self.pieces.pop();
+            self.pieces.pop();
+            self.push(joined);
         }
     }
 
-    pub(super) fn scan(&self) -> Vec<Batch> {
-        self.batches.clone()
+    pub(super) fn pieces(&self) -> &List<Arc<Piece>> {
+        &self.pieces
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,6 +98,6 @@ impl AppendStore {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.batches.iter().map(Batch::memory_bytes).sum()
+        self.pieces.iter().map(|piece| piece.batch.memory_bytes()).sum()
     }
 }

@@ -1,0 +1,140 @@
+//! Snapshots: the contents of a relation at one moment, for as long as somebody reads them.
+//!
+//! A snapshot shares all columns with the relation and with other snapshots. Taking one is O(1);
+//! the relation then copies what it changes, which is marks and lists, never columns.
+//!
+//! Invariant: what a snapshot shows never changes.
+
+use std::sync::Arc;
+
+use arena_tr_types::{DataType, Value};
+
+use crate::batch::Batch;
+use crate::table::append::Piece;
+use crate::table::chunk::Chunk;
+use crate::table::chunks::ChunkList;
+use crate::table::list::List;
+
+/// The contents of a relation at one moment.
+#[derive(Debug, Clone)]
+pub struct TableSnapshot {
+    contents: Contents,
+    len: usize,
+    version: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Contents {
+    Append(List<Arc<Piece>>),
+    Keyed(ChunkList),
+}
+
+/// A piece of a relation's contents: the unit of saving.
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotChunk<'a> {
+    /// Names it for ever: another piece of the same relation never has this number.
+    pub number: u64,
+    /// The version in which rows were added to it last. Columns stay the same afterwards.
+    pub filled: u64,
+    /// The version in which anything changed in it last, rows that left included.
+    pub changed: u64,
+    rows: Rows<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Rows<'a> {
+    Batch(&'a Batch),
+    Chunk(&'a Chunk),
+}
+
+impl SnapshotChunk<'_> {
+    /// Its rows, sharing the columns; rows that left are not selected.
+    pub fn scan(&self) -> Vec<Batch> {
+        match self.rows {
+            Rows::Batch(batch) => vec![batch.clone()],
+            Rows::Chunk(chunk) => chunk.batches().collect(),
+        }
+    }
+}
+
+impl TableSnapshot {
+    pub(super) fn append(pieces: List<Arc<Piece>>, len: usize, version: u64) -> Self {
+        Self { contents: Contents::Append(pieces), len, version }
+    }
+
+    pub(super) fn keyed(chunks: ChunkList, len: usize, version: u64) -> Self {
+        Self { contents: Contents::Keyed(chunks), len, version }
+    }
+
+    /// Number of rows, counting each as often as it is there.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How often the relation had changed.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// All rows, in the order in which they arrived; a row that is there several times has a
+    /// weight. No row is copied.
+    pub fn scan(&self) -> Vec<Batch> {
+        self.chunks().iter().flat_map(SnapshotChunk::scan).collect()
+    }
+
+    /// All pieces, in the order of arrival of their rows.
+    pub fn chunks(&self) -> Vec<SnapshotChunk<'_>> {
+        match &self.contents {
+            Contents::Append(pieces) => pieces
+                .iter()
+                .map(|p| SnapshotChunk {
+                    number: p.number,
+                    filled: p.version,
+                    changed: p.version,
+                    rows: Rows::Batch(&p.batch),
+                })
+                .collect(),
+            Contents::Keyed(chunks) => chunks
+                .in_order()
+                .into_iter()
+                .map(|c| SnapshotChunk {
+                    number: c.number,
+                    filled: c.filled,
+                    changed: c.changed,
+                    rows: Rows::Chunk(c),
+                })
+                .collect(),
+        }
+    }
+
+    /// The pieces in which something changed after `version`. A piece of which another snapshot
+    /// knows the number and which is not among [`TableSnapshot::chunks`] any more is gone.
+    pub fn changed_since(&self, version: u64) -> Vec<SnapshotChunk<'_>> {
+        let mut chunks = self.chunks();
+        chunks.retain(|chunk| chunk.changed > version);
+        chunks
+    }
+}
+
+/// One row where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct RowRef<'a> {
+    /// The columns that hold it.
+    pub batch: &'a Batch,
+    /// Which row of them it is.
+    pub row: usize,
+    /// How often it is there.
+    pub weight: i64,
+}
+
+impl RowRef<'_> {
+    /// The row as values.
+    pub fn values(&self, types: &[DataType]) -> Vec<Value> {
+        self.batch.row(self.row, types)
+    }
+}
