@@ -102,13 +102,14 @@ fn create(
         commits += 1;
         Ok::<(), LogError>(())
     };
-    // What cannot be read holds nothing that was acknowledged: that begins with the manifest.
-    let _ = arena_tr_storage::log::read(&*disk, dir, (Lsn(0), Lsn(0)), count);
-    if commits > 0 {
+    let read = arena_tr_storage::log::read(&*disk, dir, (Lsn(0), Lsn(0)), count);
+    let names = disk.list(dir).map_err(LogError::from)?;
+    let is_damaged = read.is_err() && names.iter().any(|name| name.ends_with(".log"));
+    if commits > 0 || is_damaged {
         let message = format!("{} holds a log but no manifest", files.dir.display());
         return Err(Error::new(SqlState("XX001"), message));
     }
-    for name in disk.list(dir).map_err(LogError::from)? {
+    for name in names {
         disk.remove(&dir.join(name)).map_err(LogError::from)?;
     }
     let database = files.manifest.database;

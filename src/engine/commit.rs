@@ -54,6 +54,7 @@ impl Engine {
         now: Timestamp,
         mut deltas: Deltas,
     ) -> Result<()> {
+        self.check(&deltas)?;
         for (id, delta) in &deltas {
             self.apply(*id, delta)?;
         }
@@ -72,6 +73,20 @@ impl Engine {
         match &mut self.journal {
             Some(journal) => journal.post(epoch, now, deltas),
             None => self.deliver(epoch, now, &deltas),
+        }
+        Ok(())
+    }
+
+    /// Whether all relations can take their changes, so that none is changed if one cannot.
+    fn check(&self, deltas: &Deltas) -> Result<()> {
+        // One relation is checked as it is changed.
+        if deltas.len() < 2 {
+            return Ok(());
+        }
+        for (id, delta) in deltas {
+            if let Some(store) = &self.entry(*id)?.store {
+                store.check(delta)?;
+            }
         }
         Ok(())
     }
