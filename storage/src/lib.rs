@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`arena`] hands out chunks and says who pays for them; [`column`] lays values out
 //! as Arrow does; [`batch`] joins columns, weights and a selection into the unit of flow; [`delta`]
-//! adds and cancels rows; `state` and `table` keep what outlives a batch; [`disk`] is all that is outside.
+//! adds and cancels rows; `state` and `table` keep what outlives a batch; [`disk`] is all that is
+//! outside.
 //!
 //! **Invariant:** it does not know SQL, plans, operators or the catalog.
 #![deny(unsafe_code)]

@@ -45,7 +45,8 @@ pub enum Mode {
 
 /// A place that holds directories and files.
 pub trait Disk: Send + Sync + Debug {
-    /// Makes a directory and those above it, as far as they are not there.
+    /// Makes a directory and those above it, as far as they are not there. Each is durable after
+    /// the one above it was synced.
     ///
     /// # Errors
     /// When the system refuses.

@@ -140,6 +140,8 @@ fn a_synced_mapping_has_its_length() {
     mapping.sync(600..603).unwrap();
     let bytes = read(&disk.after_crash_with(Crash::Nothing, 0), a());
     assert_eq!((bytes.len(), &bytes[600..603]), (1024, &b"abc"[..]));
+    let room = disk.after_crash_with(Crash::Nothing, 0).used();
+    assert_eq!(room, 512, "the first sector is a hole then");
 }
 
 #[test]
@@ -169,6 +171,20 @@ fn a_file_is_nothing_without_the_directories_above() {
     assert!(disk.after_crash().list(top()).unwrap().is_empty());
     disk.sync_dir(top()).unwrap();
     assert_eq!(read(&disk.after_crash(), &dir.join("a")), b"abc");
+}
+
+#[test]
+fn syncing_a_directory_syncs_no_other() {
+    let (disk, dir) = (FaultDisk::default(), Path::new("/x/y"));
+    disk.create_dir(dir).unwrap();
+    write(&disk, &dir.join("a"), b"abc").sync().unwrap();
+    disk.sync_dir(top()).unwrap();
+    assert_eq!(disk.after_crash().list(top()).unwrap(), ["x"]);
+    assert!(disk.after_crash().list(Path::new("/x")).unwrap().is_empty());
+    disk.sync_dir(Path::new("/x")).unwrap();
+    assert!(disk.after_crash().list(dir).unwrap().is_empty());
+    disk.sync_dir(dir).unwrap();
+    assert_eq!(disk.after_crash().list(dir).unwrap(), ["a"]);
 }
 
 #[test]
@@ -252,6 +268,21 @@ fn what_a_mapping_writes_without_power_is_lost() {
     assert_eq!(&seen, b"XY", "a program goes on until it hears of it");
     assert!(mapping.sync(0..2).is_err());
     assert_eq!(read(&disk.after_crash(), a()), b"Xbcdef");
+}
+
+#[test]
+fn a_sync_without_power_loses_nothing() {
+    for mapped in [false, true] {
+        let disk = FaultDisk::default();
+        let file = durable(&disk, a(), b"old");
+        let mapping = file.map(3).unwrap();
+        mapping.write(0, b"new");
+        disk.crash_now();
+        let synced = if mapped { mapping.sync(0..3) } else { file.sync() };
+        assert!(synced.is_err());
+        assert_eq!(read(&disk.after_crash_with(Crash::All, 0), a()), b"new");
+        assert_eq!(read(&disk.after_crash_with(Crash::Nothing, 0), a()), b"old");
+    }
 }
 
 #[test]
