@@ -62,6 +62,9 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Database> {
 /// Takes the directory's lock and reads its manifest; whether the database is new.
 fn files(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Files, bool)> {
     disk.create_dir(dir).map_err(LogError::from)?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        disk.sync_dir(parent).map_err(LogError::from)?;
+    }
     let lock = disk.lock(&dir.join(LOCK)).map_err(|error| match error.is_locked() {
         true => Error::new(
             SqlState("55006"),

@@ -11,6 +11,7 @@ mod bank;
 mod cli;
 mod conformance;
 mod docs;
+mod durability;
 mod nexmark;
 mod oracle;
 mod slt;

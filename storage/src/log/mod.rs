@@ -133,4 +133,6 @@ impl From<DiskError> for LogError {
 }
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod tests;

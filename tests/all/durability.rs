@@ -1,0 +1,249 @@
+//! A database on a disk that breaks: every acknowledged statement is found again, whole.
+//!
+//! A script makes tables, streams, views and windows and changes them. The same script on a
+//! database in memory says what the contents are after each statement; a database on a
+//! [`FaultDisk`] is broken at every operation, opened again, and has to have the contents after
+//! the last acknowledged statement, or after the one that was under way.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arena_tr::disk::{Crash, FaultDisk, FaultPlan, MemDisk};
+use arena_tr::{Clock, Database, LogIo, LogOptions, Options, Timestamp};
+
+const DIR: &str = "/db";
+
+const SCRIPT: &[&str] = &[
+    "CREATE TABLE accounts (id INT PRIMARY KEY, owner TEXT NOT NULL, balance BIGINT)",
+    "CREATE MATERIALIZED VIEW total AS SELECT sum(balance) AS s, count(*) AS n FROM accounts",
+    "INSERT INTO accounts VALUES (1, 'ann', 100), (2, 'bob', 200), (3, 'a longer name than fits', 7)",
+    "CREATE STREAM bids (auction INT, price INT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '5' SECOND)",
+    "CREATE MATERIALIZED VIEW per_window AS SELECT window_start, auction, count(*) AS n, max(price) AS top
+       FROM TUMBLE(bids, at, INTERVAL '10' SECOND) GROUP BY window_start, auction EMIT ON WINDOW CLOSE",
+    "INSERT INTO bids VALUES (1, 10, '2026-01-01 00:00:01'), (2, 11, '2026-01-01 00:00:02')",
+    "UPDATE accounts SET balance = balance - 50 WHERE id = 2",
+    "INSERT INTO bids VALUES (1, 12, '2026-01-01 00:00:21'), (1, 1, '2026-01-01 00:00:03')",
+    "CREATE MATERIALIZED VIEW owners AS SELECT a.owner, b.price FROM accounts a JOIN bids b ON a.id = b.auction",
+    "CREATE TABLE copied AS SELECT id, balance FROM accounts WHERE balance > 10",
+    "DELETE FROM accounts WHERE id = 3",
+    "INSERT INTO bids VALUES (2, 13, '2026-01-01 00:00:40'), (3, NULL, '2026-01-01 00:00:41')",
+    "DROP MATERIALIZED VIEW owners",
+    "INSERT INTO accounts SELECT id + 10, 'copy', balance FROM copied",
+    "CREATE MATERIALIZED VIEW best AS SELECT auction, max(price) AS top FROM bids GROUP BY auction",
+    "UPDATE accounts SET owner = owner || '!'",
+    "DROP TABLE copied",
+    "INSERT INTO bids VALUES (7, 70, '2026-01-01 00:01:00')",
+];
+
+const RELATIONS: &[&str] =
+    &["accounts", "total", "bids", "bids_late", "per_window", "owners", "copied", "best"];
+
+/// A second for every question.
+#[derive(Default)]
+struct Ticks(AtomicI64);
+
+impl Clock for Ticks {
+    fn now(&self) -> Timestamp {
+        self.0.fetch_add(1_000_000, Ordering::Relaxed)
+    }
+}
+
+fn options(disk: Arc<dyn arena_tr::disk::Disk>, io: LogIo) -> Options {
+    Options {
+        disk,
+        clock: Arc::new(Ticks::default()),
+        log: LogOptions { segment_bytes: LogOptions::MIN_SEGMENT_BYTES, io, aligned: true },
+        ..Options::default()
+    }
+}
+
+/// All contents and the epoch, as text.
+fn contents(db: &Database) -> String {
+    let mut session = db.session();
+    let mut all = format!("epoch {}\n", db.epoch().0);
+    for relation in RELATIONS {
+        let mut rows: Vec<String> = match session.query(&format!("SELECT * FROM {relation}"), &[]) {
+            Ok(rows) => rows.to_vec().iter().map(|row| format!("{row:?}")).collect(),
+            Err(error) => vec![error.to_string()],
+        };
+        rows.sort();
+        all += &format!("{relation}: {}\n", rows.join("; "));
+    }
+    all
+}
+
+/// Contents after each number of statements.
+fn expected() -> Vec<String> {
+    let db = Database::in_memory();
+    let mut session = db.session();
+    let mut after = vec![contents(&db)];
+    for sql in SCRIPT {
+        session.execute(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        after.push(contents(&db));
+    }
+    after
+}
+
+fn open(disk: &FaultDisk, io: LogIo) -> arena_tr::Result<Database> {
+    Database::open_with(Path::new(DIR), options(Arc::new(disk.clone()), io))
+}
+
+/// Runs the script up to the first error; how many statements were acknowledged.
+fn run(disk: &FaultDisk, io: LogIo) -> usize {
+    let Ok(db) = open(disk, io) else { return 0 };
+    let mut session = db.session();
+    SCRIPT.iter().position(|sql| session.execute(sql).is_err()).unwrap_or(SCRIPT.len())
+}
+
+fn operations(io: LogIo) -> u64 {
+    let disk = FaultDisk::new(FaultPlan::default());
+    assert_eq!(run(&disk, io), SCRIPT.len());
+    disk.ops()
+}
+
+/// Opens what is left; the contents have to be those after `done` statements or one more.
+fn check(disk: &FaultDisk, io: LogIo, done: usize, expected: &[String], what: &str) {
+    let db = match open(disk, io) {
+        Ok(db) => db,
+        Err(error) => panic!("{what}: {}", error.render()),
+    };
+    let found = contents(&db);
+    let next = expected.get(done + 1).unwrap_or(&expected[done]);
+    assert!(
+        found == expected[done] || found == *next,
+        "{what}: after {done} statements\nfound\n{found}\nexpected\n{}\nor\n{next}",
+        expected[done]
+    );
+    // It goes on: the rest of the script gives the rest of the contents.
+    let done = expected.iter().rposition(|e| *e == found).unwrap_or(done);
+    let mut session = db.session();
+    if let Some(sql) = SCRIPT.get(done) {
+        session.execute(sql).unwrap_or_else(|e| panic!("{what}: {sql}: {e}"));
+        assert_eq!(contents(&db), expected[done + 1], "{what}: going on");
+    }
+}
+
+#[test]
+fn contents_come_back_after_every_statement() {
+    let expected = expected();
+    for (first, second) in [(LogIo::Map, LogIo::File), (LogIo::File, LogIo::Map)] {
+        let disk = MemDisk::new();
+        for (i, sql) in SCRIPT.iter().enumerate() {
+            let io = if i % 2 == 0 { first } else { second };
+            let db = Database::open_with(DIR, options(Arc::new(disk.clone()), io)).expect("it opens");
+            assert_eq!(contents(&db), expected[i], "before {sql}");
+            db.session().execute(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+            assert_eq!(contents(&db), expected[i + 1], "after {sql}");
+        }
+    }
+}
+
+#[test]
+fn power_may_go_at_any_operation() {
+    let expected = expected();
+    let release = std::env::var_os("ARENA_TR_RELEASE_CHECKS").is_some();
+    let seeds = if release { 20 } else { 1 };
+    let mut states = 0;
+    for (io, step) in [(LogIo::Map, 1), (LogIo::File, if release { 1 } else { 3 })] {
+        for at in (0..operations(io)).step_by(step) {
+            let disk = FaultDisk::new(FaultPlan { crash_at: Some(at), ..FaultPlan::default() });
+            let done = run(&disk, io);
+            let mut crashes = vec![(Crash::Nothing, 0)];
+            crashes.extend((0..seeds).map(|seed| (Crash::Torn, seed * 1000 + at)));
+            for (crash, seed) in crashes {
+                let left = disk.after_crash_with(crash, seed);
+                check(&left, io, done, &expected, &format!("{io:?} {at} {crash:?} {seed}"));
+                states += 1;
+            }
+        }
+    }
+    println!("{states} states of a database after losing power");
+}
+
+#[test]
+fn any_operation_may_fail() {
+    let expected = expected();
+    let io = LogIo::Map;
+    for at in (0..operations(io)).step_by(2) {
+        for sticky in [false, true] {
+            let plan = FaultPlan { fail_at: Some(at), sticky, seed: at, ..FaultPlan::default() };
+            let disk = FaultDisk::new(plan);
+            let done = run(&disk, io);
+            let left = disk.after_crash_with(Crash::Random, at);
+            disk.clear_plan();
+            check(&disk, io, done, &expected, &format!("operation {at} fails, sticky {sticky}"));
+            check(&left, io, done, &expected, &format!("operation {at} fails, then power gone"));
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_reads_go_on() {
+    let disk = FaultDisk::new(FaultPlan::default());
+    let db = open(&disk, LogIo::Map).expect("it opens");
+    let mut session = db.session();
+    session.execute("CREATE TABLE t (a INT, b TEXT)").expect("room");
+    disk.set_capacity(Some(disk.used() + 2 * LogOptions::MIN_SEGMENT_BYTES));
+    let row = format!("INSERT INTO t SELECT count(*), '{}' FROM t", "x".repeat(3000));
+    let mut rows = 0;
+    let error = loop {
+        match session.execute(&row) {
+            Ok(_) => rows += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.state().0, "53100", "{error}");
+    assert!(rows > 5, "{rows}");
+    let count = |session: &mut arena_tr::Session| {
+        session.query("SELECT count(*) FROM t", &[]).expect("reads go on").to_vec()[0][0].to_string()
+    };
+    assert_eq!(count(&mut session), rows.to_string());
+    disk.set_capacity(None);
+    session.execute(&row).expect("there is room again, without opening anew");
+    drop((session, db));
+    let db = open(&disk, LogIo::Map).expect("no damage");
+    assert_eq!(count(&mut db.session()), (rows + 1).to_string());
+}
+
+#[test]
+fn one_process_has_it_open_at_a_time() {
+    let disk = FaultDisk::new(FaultPlan::default());
+    let db = open(&disk, LogIo::Map).expect("it opens");
+    let Err(error) = open(&disk, LogIo::Map) else { panic!("opened twice") };
+    assert_eq!(error.state().0, "55006", "{error}");
+    drop(db);
+    open(&disk, LogIo::Map).expect("the lock went with the database");
+}
+
+#[test]
+fn sessions_share_syncs_and_nothing_is_lost() {
+    let disk = FaultDisk::new(FaultPlan::default());
+    let db = open(&disk, LogIo::Map).expect("it opens");
+    db.session().execute("CREATE TABLE t (who INT, n INT)").expect("room");
+    let told: Vec<usize> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6)
+            .map(|who| {
+                let mut session = db.session();
+                scope.spawn(move || {
+                    let told = (0..40)
+                        .take_while(|n| {
+                            session.execute(&format!("INSERT INTO t VALUES ({who}, {n})")).is_ok()
+                        })
+                        .count();
+                    told
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().expect("no panic")).collect()
+    });
+    let left = disk.after_crash_with(Crash::Nothing, 0);
+    let db = open(&left, LogIo::Map).expect("no damage");
+    let rows = db.session().query("SELECT who, count(*) FROM t GROUP BY who", &[]).expect("rows");
+    let found: BTreeMap<String, String> =
+        rows.to_vec().iter().map(|r| (r[0].to_string(), r[1].to_string())).collect();
+    for (who, told) in told.iter().enumerate() {
+        assert_eq!((found[&who.to_string()].as_str(), *told), ("40", 40));
+    }
+}
