@@ -147,6 +147,13 @@ pub trait Sink: Send {
     /// # Errors
     /// When that fails.
     fn flush(&mut self) -> Result<()>;
+
+    /// Whether a sink that is made anew begins from nothing, so that it may be given all epochs
+    /// again when a durable database is opened: then its output has each epoch once, whatever
+    /// happened. Others get only what is new.
+    fn begins_empty(&self) -> bool {
+        false
+    }
 }
 
 /// The connectors a database knows.

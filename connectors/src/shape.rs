@@ -23,6 +23,8 @@ pub(crate) struct TextSink {
     /// The keys that stand, for an upsert.
     upserts: Upserts,
     text: Vec<u8>,
+    /// Whether the place was emptied when the sink was made.
+    begins_empty: bool,
 }
 
 impl TextSink {
@@ -51,6 +53,7 @@ impl TextSink {
             shape: spec.shape.clone(),
             upserts: Upserts::new(keys, spec.schema.types()),
             text: Vec::new(),
+            begins_empty: false,
         };
         let leads: &[&str] = match &sink.shape {
             SinkShape::Changes => &["epoch", "weight"],
@@ -60,6 +63,12 @@ impl TextSink {
         sink.encoder.header(leads, &mut sink.text);
         sink.hand_over()?;
         Ok(sink)
+    }
+
+    /// The same, for a place that was emptied.
+    pub(crate) fn that_begins_empty(mut self) -> Self {
+        self.begins_empty = true;
+        self
     }
 
     /// Writes out the text at hand.
@@ -143,6 +152,10 @@ impl Sink for TextSink {
 
     fn flush(&mut self) -> Result<()> {
         self.hand_over()
+    }
+
+    fn begins_empty(&self) -> bool {
+        self.begins_empty
     }
 }
 

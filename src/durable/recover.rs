@@ -45,6 +45,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Database> {
         create(disk, &log_dir, &mut files, seed, &options)?
     } else {
         let (from, floor) = files.manifest.log_positions();
+        db.engine().recovering = true;
         let mut replay = Replay::new(&db, &options);
         let each = |entry: Entry| replay.entry(entry);
         let log = Log::open(disk, &log_dir, (from, floor, seed), options.log, each)?;
@@ -52,6 +53,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Database> {
         log
     };
     let mut engine = db.engine();
+    engine.recovering = false;
     engine.resume_sources(&options);
     engine.journal = Some(Journal::new(Arc::new(log), files));
     drop(engine);

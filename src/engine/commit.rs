@@ -278,8 +278,12 @@ impl Engine {
             }
         }
         self.deliver_progress(epoch, deltas);
+        let all = !self.recovering;
         for entry in self.sinks.values_mut().filter(|s| s.failed.is_none()) {
             let Some(delta) = deltas.get(&entry.input) else { continue };
+            if !all && !entry.sink.begins_empty() {
+                continue;
+            }
             // A sink that cannot write stops; what it had written stays.
             entry.failed = entry.sink.write(epoch, now, delta).err();
         }

@@ -55,6 +55,8 @@ pub(crate) struct Engine {
     pub(crate) journal: Option<Journal>,
     /// What the time is while a definition is made or replayed.
     pub(crate) fixed_now: Option<Timestamp>,
+    /// The log is being replayed.
+    pub(crate) recovering: bool,
     /// During recovery: what the view that is being made read of the past.
     pub(crate) recalled: Option<VecDeque<PastStep>>,
     /// Contents are ahead of the log, which is lost: nothing is to be told of them.
@@ -171,6 +173,7 @@ impl Engine {
             touched: BTreeSet::new(),
             journal: None,
             fixed_now: None,
+            recovering: false,
             recalled: None,
             broken: None,
         }

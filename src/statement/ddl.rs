@@ -318,7 +318,7 @@ pub(super) fn create_sink(
     let made = shape(create.envelope.as_ref(), &schema).and_then(|shape| {
         let spec = SinkSpec { name: name.clone(), schema, options, encode, shape };
         let mut sink = engine.connectors.get(&connector)?.sink(&spec)?;
-        if !contents.is_empty() {
+        if !contents.is_empty() && (!engine.recovering || sink.begins_empty()) {
             sink.write(engine.epoch, engine.now, &contents)?;
         }
         Ok(sink)

@@ -13,7 +13,7 @@ fn target_folder() -> std::path::PathBuf {
 }
 
 /// The program, built once.
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     // Cargo builds the program for its own package only, so it is asked for here; the build is
     // shared.
     static BUILT: std::sync::Once = std::sync::Once::new();

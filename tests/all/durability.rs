@@ -132,7 +132,8 @@ fn contents_come_back_after_every_statement() {
         let disk = MemDisk::new();
         for (i, sql) in SCRIPT.iter().enumerate() {
             let io = if i % 2 == 0 { first } else { second };
-            let db = Database::open_with(DIR, options(Arc::new(disk.clone()), io)).expect("it opens");
+            let db =
+                Database::open_with(DIR, options(Arc::new(disk.clone()), io)).expect("it opens");
             assert_eq!(contents(&db), expected[i], "before {sql}");
             db.session().execute(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
             assert_eq!(contents(&db), expected[i + 1], "after {sql}");
@@ -197,7 +198,8 @@ fn a_full_disk_refuses_writes_and_reads_go_on() {
     assert_eq!(error.state().0, "53100", "{error}");
     assert!(rows > 5, "{rows}");
     let count = |session: &mut arena_tr::Session| {
-        session.query("SELECT count(*) FROM t", &[]).expect("reads go on").to_vec()[0][0].to_string()
+        session.query("SELECT count(*) FROM t", &[]).expect("reads go on").to_vec()[0][0]
+            .to_string()
     };
     assert_eq!(count(&mut session), rows.to_string());
     disk.set_capacity(None);

@@ -76,7 +76,7 @@ impl Connector for FileConnector {
             true => Box::new(BufWriter::new(GzEncoder::new(file, Compression::default()))),
             false => Box::new(BufWriter::new(file)),
         };
-        Ok(Box::new(TextSink::new(path, out, encoder, spec)?))
+        Ok(Box::new(TextSink::new(path, out, encoder, spec)?.that_begins_empty()))
     }
 }
 

@@ -102,6 +102,10 @@ impl Sink for ParquetSink {
     fn flush(&mut self) -> Result<()> {
         self.finish()
     }
+
+    fn begins_empty(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for ParquetSink {

@@ -35,12 +35,20 @@ pub struct Entry {
 pub struct LogEnd {
     /// The end of the last record.
     pub end: Lsn,
-    /// Bytes behind it that are not zero belong to records that were never finished.
-    pub torn: bool,
+    /// Where in the last segment's file the bytes end that are not zero: behind `end` they belong to
+    /// records that were never finished.
+    pub(super) dirty_end: u64,
     /// The last segment.
     pub(super) header: segment::Header,
     /// The checksum of the last record.
     pub(super) crc: u32,
+}
+
+impl LogEnd {
+    /// Whether records were begun behind the end that were never finished.
+    pub fn is_torn(&self) -> bool {
+        self.header.start() + self.dirty_end > self.end.0
+    }
 }
 
 /// A file, read through a window.
@@ -232,12 +240,12 @@ pub fn read<E: From<LogError>>(
             }
         };
         let end = segment.lsn(segment.at);
-        let torn = if i + 1 == sequences.len() {
+        let dirty_end = if i + 1 == sequences.len() {
             tail::judge(&mut segment, floor, reason)?
         } else {
-            false
+            segment.at
         };
-        last = Some(LogEnd { end, torn, header, crc: segment.crc });
+        last = Some(LogEnd { end, dirty_end, header, crc: segment.crc });
     }
     last.ok_or_else(|| {
         LogError::Corrupt(Damage::new(dir, from, 0, "there is no segment at all")).into()

@@ -72,7 +72,7 @@ fn commits_come_back_whatever_wrote_them_and_whatever_reads() {
         log.wait(end).expect("a disk that works");
         let (entries, last) = entries(&disk).expect("no damage");
         assert_eq!(entries.len(), 301);
-        assert!(last.end >= end && !last.torn);
+        assert!(last.end >= end && !last.is_torn());
         assert!(segment::list(&disk, Path::new(DIR)).expect("a directory").len() > 5);
     }
 }

@@ -419,16 +419,14 @@ fn rewrite(disk: &dyn Disk, dir: &Path, end: &LogEnd) -> Result<(), LogError> {
     let at = end.end.0 - header.start();
     let mut buffer = Vec::new();
     let mut from = 0;
-    while from < header.segment_bytes {
-        let piece = PIECE.min(header.segment_bytes - from);
+    let dirty_end = end.dirty_end.max(at);
+    while from < dirty_end {
+        let piece = PIECE.min(dirty_end - from);
         buffer.resize(piece as usize, 0);
         file.read_at(from, &mut buffer)?;
         let kept = at.saturating_sub(from).min(piece) as usize;
-        let dirty = buffer[kept..].iter().any(|&byte| byte != 0);
         buffer[kept..].fill(0);
-        if kept > 0 || dirty {
-            file.write_at(from, &buffer)?;
-        }
+        file.write_at(from, &buffer)?;
         from += piece;
     }
     file.sync()?;
