@@ -12,6 +12,7 @@ mod cli;
 mod conformance;
 mod docs;
 mod durability;
+mod exactly_once;
 mod kill;
 mod nexmark;
 mod oracle;
