@@ -137,8 +137,9 @@ impl KeyedStore {
         self.add(change, &arrivals);
         self.compact();
         let more = change.more.iter().map(|(_, by, _)| *by);
-        let net: i64 = change.arriving.by.iter().copied().chain(more).sum::<i64>()
-            - change.leaving.by.iter().sum::<i64>();
+        let came = change.arriving.by.iter().copied().chain(more);
+        let left = change.leaving.by.iter().map(|by| -by);
+        let net = left.chain(came).fold(0, i64::saturating_add);
         self.len = self.len.saturating_add_signed(net as isize);
         Ok(())
     }
