@@ -1,9 +1,10 @@
 //! Chunks: up to [`CHUNK_ROWS`] rows in columns that never change, with marks for rows that left.
 //!
 //! A chunk fills from the front. Rows that come a few at a time are parts of their own behind the
-//! first one and are joined like the digits of a counter to the base of [`JOINED_PARTS`], so a row
-//! is copied a few times and a full chunk is one part. What changes when a row leaves is a bit, when its multiplicity does a
-//! weight; both belong to the chunk and are copied when someone else reads it, the columns never.
+//! first one and are joined like the digits of a counter to the base of `JOINED_PARTS`, so a row is
+//! copied a few times and a full chunk is one part. What changes when a row leaves is a bit, when
+//! its multiplicity does a weight; both belong to the chunk and are copied when someone else reads
+//! it, the columns never.
 //!
 //! Invariant: a row's position in its chunk never changes; `live` rows are not marked as gone; the
 //! weight of a row that is gone is 0.

@@ -1,8 +1,8 @@
 //! Rows that arrive and leave: each distinct row once, with its weight, in the order of arrival.
 //!
-//! Rows lie in chunks that readers share ([`crate::table::chunks`]); indexes say where a row is. The
-//! primary index is over the primary key, or over whole rows where there is none. What a delta does
-//! is found out first ([`KeyedChange`]), then memory is made sure of, then it is done.
+//! Rows lie in chunks that readers share (`chunks`); indexes say where a row is. The primary index
+//! is over the primary key, or over whole rows where there is none. What a delta does is found out
+//! first (`change`), then memory is made sure of, then it is done.
 //!
 //! Invariant: every row of the chunks has a weight of at least 1 and one entry in the primary
 //! index; two rows with a weight are never identical.
