@@ -8,7 +8,8 @@
 
 use std::collections::hash_map::Entry as MapEntry;
 
-use arena_tr_types::{SqlError, SqlState, Value};
+use arena_tr_types::limits::BATCH_ROWS;
+use arena_tr_types::{DataType, SqlError, SqlState, Value};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -77,10 +78,17 @@ struct Planner<'a> {
 impl KeyedChange {
     /// What a delta does to a store.
     pub(super) fn new(store: &KeyedStore, delta: &[Batch]) -> Result<Self, SqlError> {
-        let parts = delta.iter().flat_map(|b| b.split().map(|p| p.compact()).collect::<Vec<_>>());
+        let mut parts = Vec::with_capacity(delta.len());
+        for batch in delta {
+            if batch.selection.is_none() && batch.rows() <= BATCH_ROWS {
+                parts.push(batch.clone());
+            } else {
+                parts.extend(batch.split());
+            }
+        }
         let change = Self {
             version: store.version(),
-            parts: parts.collect(),
+            parts,
             leaving: Leaving::default(),
             arriving: Arriving::default(),
             more: Vec::new(),
@@ -133,7 +141,7 @@ impl Planner<'_> {
             index.find_rows_by(whole, chunks, (part, &rows), &hashes, &mut found);
             self.taken.reserve(rows.len());
             for (k, &row) in rows.iter().enumerate() {
-                let by = -self.change.parts[p].weight(usize::from(row));
+                let by = self.change.parts[p].weight(usize::from(row)).saturating_neg();
                 let there = if found[k].is_none() { 0 } else { chunks.weight(found[k]) };
                 self.take((p as u32, row), hashes[k], (found[k], there), by)?;
             }
@@ -173,7 +181,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn types(&self) -> &[arena_tr_types::DataType] {
+    fn types(&self) -> &[DataType] {
         self.store.types()
     }
 
@@ -320,7 +328,7 @@ impl Planner<'_> {
 pub(super) fn key_text(
     index: &KeyIndex,
     (batch, row): (&Batch, usize),
-    types: &[arena_tr_types::DataType],
+    types: &[DataType],
 ) -> String {
     let values = index.columns().iter().map(|c| batch.columns[*c].value(row, &types[*c]));
     values.map(|v| v.to_string()).collect::<Vec<_>>().join(", ")

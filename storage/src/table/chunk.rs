@@ -1,9 +1,10 @@
 //! Chunks: up to [`CHUNK_ROWS`] rows in columns that never change, with marks for rows that left.
 //!
 //! A chunk fills from the front. Rows that come a few at a time are parts of their own behind the
-//! first one and are joined like the digits of a counter to the base of [`JOINED_PARTS`], so a row
-//! is copied a few times and a full chunk is one part. What changes when a row leaves is a bit, when its multiplicity does a
-//! weight; both belong to the chunk and are copied when someone else reads it, the columns never.
+//! first one and are joined like the digits of a counter to the base of `JOINED_PARTS`, so a row is
+//! copied a few times and a full chunk is one part. What changes when a row leaves is a bit, when
+//! its multiplicity does a weight; both belong to the chunk and are copied when someone else reads
+//! it, the columns never.
 //!
 //! Invariant: a row's position in its chunk never changes; `live` rows are not marked as gone; the
 //! weight of a row that is gone is 0.
@@ -298,25 +299,49 @@ impl Chunk {
     }
 
     fn live_range(&self, start: usize, end: usize) -> impl Iterator<Item = usize> {
-        (start..end).filter(|row| !self.is_gone(*row))
+        self.live_words(start, end).flat_map(|(first, mut bits)| {
+            std::iter::from_fn(move || {
+                let row = first + bits.trailing_zeros() as usize;
+                let some = bits != 0;
+                bits &= bits.wrapping_sub(1);
+                some.then_some(row)
+            })
+        })
+    }
+
+    /// The rows from `start` to before `end` that are not gone, as bits: those from a multiple of
+    /// 64 on.
+    fn live_words(&self, start: usize, end: usize) -> impl Iterator<Item = (usize, u64)> {
+        (start / 64..end.div_ceil(64)).map(move |word| {
+            let first = word * 64;
+            let low = u64::MAX << start.saturating_sub(first);
+            let high = u64::MAX >> (first + 64).saturating_sub(end);
+            (first, !self.gone[word] & low & high)
+        })
     }
 
     /// The rows that are not gone, sharing the columns, in a batch for each part.
     pub(super) fn batches(&self) -> impl Iterator<Item = Batch> {
-        let plain = self.live_rows().all(|row| self.weight(row) == 1);
+        let plain = self.weights.is_none() || self.live_rows().all(|row| self.weight(row) == 1);
         let mut end = 0;
         self.parts().filter_map(move |part| {
             let start = end;
             end += part.rows();
             let holes = self.live < self.rows;
-            let live = if holes { self.live_range(start, end).count() } else { part.rows() };
+            let count = |(_, bits): (usize, u64)| bits.count_ones() as usize;
+            let live = match holes {
+                true => self.live_words(start, end).map(count).sum(),
+                false => part.rows(),
+            };
             if live == 0 {
                 return None;
             }
             let weights = self.weights.as_ref().filter(|_| !plain).map(|w| w.slice(start..end));
             let selection = (live < part.rows()).then(|| {
                 let rows = self.live_range(start, end).map(|row| (row - start) as u16);
-                Selection::from_indices(rows.collect())
+                let mut indices = MutBuffer::with_capacity(live);
+                indices.extend(rows);
+                Selection::from_indices(indices.freeze())
             });
             Some(part.batch.clone().with_weights(weights).with_selection(selection))
         })

@@ -1,8 +1,8 @@
 //! Rows that arrive and leave: each distinct row once, with its weight, in the order of arrival.
 //!
-//! Rows lie in chunks that readers share ([`crate::table::chunks`]); indexes say where a row is. The
-//! primary index is over the primary key, or over whole rows where there is none. What a delta does
-//! is found out first ([`KeyedChange`]), then memory is made sure of, then it is done.
+//! Rows lie in chunks that readers share (`chunks`); indexes say where a row is. The primary index
+//! is over the primary key, or over whole rows where there is none. What a delta does is found out
+//! first (`change`), then memory is made sure of, then it is done.
 //!
 //! Invariant: every row of the chunks has a weight of at least 1 and one entry in the primary
 //! index; two rows with a weight are never identical.
@@ -137,8 +137,9 @@ impl KeyedStore {
         self.add(change, &arrivals);
         self.compact();
         let more = change.more.iter().map(|(_, by, _)| *by);
-        let net: i64 = change.arriving.by.iter().copied().chain(more).sum::<i64>()
-            - change.leaving.by.iter().sum::<i64>();
+        let came = change.arriving.by.iter().copied().chain(more);
+        let left = change.leaving.by.iter().map(|by| -by);
+        let net = left.chain(came).fold(0, i64::saturating_add);
         self.len = self.len.saturating_add_signed(net as isize);
         Ok(())
     }

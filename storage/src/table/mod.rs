@@ -3,7 +3,7 @@
 //! A relation that only grows keeps the batches it was given (`append`). One whose rows change
 //! (`keyed`) keeps columns in chunks that never change and marks rows that left; indexes find a
 //! row by its content, by the primary key, by unique and other keys. Both hand out snapshots
-//! (`snapshot`) that share the columns, so that readers keep what they saw while the writer goes on.
+//! (`snapshot`) that share the columns: readers keep what they saw while the writer goes on.
 //!
 //! Reading order: `list`, `chunk` and `chunks` hold rows; `equal`, `index`, `secondary` and `probe`
 //! find them; `change` says what a delta does before `keyed` does it.
@@ -96,8 +96,8 @@ impl RelationStore {
         }
     }
 
-    /// Whether a delta fits, changing nothing. [`RelationStore::apply`] of it fails then for want of
-    /// memory only.
+    /// Whether a delta fits, changing nothing. [`RelationStore::apply`] of it then fails for want
+    /// of memory only.
     ///
     /// # Errors
     /// As [`RelationStore::apply`], except 53200.

@@ -365,6 +365,25 @@ fn a_snapshot_shares_the_columns() {
 }
 
 #[test]
+fn a_snapshot_is_read_while_the_store_goes_on() {
+    let mut store = keyed(&Pool::default(), 4000);
+    let snapshot = store.snapshot();
+    std::thread::scope(|scope| {
+        let reader =
+            scope.spawn(|| (0..20).map(|_| contents(&snapshot.scan())).collect::<Vec<_>>());
+        for version in 0..50 {
+            let rows: Vec<(i32, i64, i64)> =
+                (0..500).flat_map(|k| [(k, version, -1), (k, version + 1, 1)]).collect();
+            store.apply(&[ints(&rows)]).expect("an update");
+        }
+        let seen = reader.join().expect("the reader comes back");
+        let zeros = |rows: &Vec<(Row, i64)>| rows.iter().all(|(row, _)| row[2] == Value::Int8(0));
+        assert!(seen.iter().all(|rows| rows.len() == 4000 && zeros(rows)));
+    });
+    assert_eq!(store.len(), 4000);
+}
+
+#[test]
 fn a_saver_writes_what_changed() {
     let mut store = keyed(&Pool::default(), 50_000);
     let mut saved = Saved::default();
