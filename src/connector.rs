@@ -156,6 +156,33 @@ pub trait Sink: Send {
     }
 }
 
+/// Stands for a source or sink that could not be opened when the database was.
+pub(crate) struct Unavailable(pub(crate) Error);
+
+impl Source for Unavailable {
+    fn poll(&mut self, _: &Want<'_>) -> Result<Polled> {
+        Err(self.0.clone())
+    }
+
+    fn restart(&mut self) -> Result<bool> {
+        Err(self.0.clone())
+    }
+
+    fn is_bounded(&self) -> bool {
+        false
+    }
+}
+
+impl Sink for Unavailable {
+    fn write(&mut self, _: Epoch, _: Timestamp, _: &[Batch]) -> Result<()> {
+        Err(self.0.clone())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Err(self.0.clone())
+    }
+}
+
 /// The connectors a database knows.
 #[derive(Clone, Default)]
 pub(crate) struct Registry {

@@ -152,7 +152,10 @@ fn ingest(dir: &Path, events: usize) -> Result<(), Box<dyn Error>> {
     let db = Database::open(&path)?;
     let lasting = fill(&db)?.as_secs_f64();
     let mega = |seconds: f64| events as f64 / seconds / 1e6;
-    println!("{APPENDERS} appenders into windows, in memory           {:10.2} M events/s", mega(bare));
+    println!(
+        "{APPENDERS} appenders into windows, in memory           {:10.2} M events/s",
+        mega(bare)
+    );
     println!(
         "the same with the log on (group)            {:10.2} M events/s   {:.2} of it",
         mega(lasting),

@@ -14,7 +14,7 @@ pub(crate) mod record;
 pub(crate) mod recover;
 mod upkeep;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use arena_tr_storage::disk::{Disk, Lock};
 use arena_tr_storage::log::{Log, LogError, Lsn};
 use arena_tr_storage::manifest::Manifest;
 use arena_tr_storage::{Batch, StorageError};
-use arena_tr_types::{Epoch, SqlState, Timestamp};
+use arena_tr_types::{Epoch, RelationId, SqlState, Timestamp};
 
 use crate::engine::commit::Deltas;
 use crate::error::{Error, Result};
@@ -52,6 +52,8 @@ pub(crate) struct Delivery {
     pub(crate) epoch: Epoch,
     pub(crate) now: Timestamp,
     pub(crate) deltas: Deltas,
+    /// Watermarks of the relations that somebody followed.
+    pub(crate) watermarks: BTreeMap<RelationId, Timestamp>,
 }
 
 /// The way of changes into the log.
@@ -153,10 +155,16 @@ impl Journal {
     }
 
     /// Keeps what is to be told of an epoch until it is durable.
-    pub(crate) fn post(&mut self, epoch: Epoch, now: Timestamp, deltas: Deltas) {
+    pub(crate) fn post(
+        &mut self,
+        epoch: Epoch,
+        now: Timestamp,
+        deltas: Deltas,
+        watermarks: BTreeMap<RelationId, Timestamp>,
+    ) {
         // A commit within a definition ends with its record, which is still to come.
         let lsn = if self.definition.is_some() { Lsn(u64::MAX) } else { self.appended };
-        self.outbox.push_back(Delivery { lsn, epoch, now, deltas });
+        self.outbox.push_back(Delivery { lsn, epoch, now, deltas, watermarks });
     }
 
     /// Gives the deliveries of a definition the place of its record.

@@ -16,6 +16,7 @@ use arena_tr_types::{DataType, Epoch, RelationId, Timestamp, Value};
 use arena_tr_vm::{OnError, RowError, StepInput};
 
 use super::{Engine, FeedState, Reader};
+use crate::durable::Delivery;
 use crate::durable::record::{CommitHead, Door};
 use crate::error::Result;
 use crate::subscription::Changes;
@@ -70,9 +71,13 @@ impl Engine {
             self.broken = Some(error.clone());
         }
         stepped?;
-        match &mut self.journal {
-            Some(journal) => journal.post(epoch, now, deltas),
-            None => self.deliver(epoch, now, &deltas),
+        if self.journal.is_none() {
+            self.deliver(epoch, now, &deltas, None);
+            return Ok(());
+        }
+        let watermarks = self.followed_watermarks();
+        if let Some(journal) = &mut self.journal {
+            journal.post(epoch, now, deltas, watermarks);
         }
         Ok(())
     }
@@ -100,7 +105,8 @@ impl Engine {
         let Some(journal) = &self.journal else { return };
         let durable = if all { Lsn(u64::MAX - 1) } else { journal.log.durable() };
         while let Some(delivery) = self.journal.as_mut().and_then(|j| j.next_delivery(durable)) {
-            self.deliver(delivery.epoch, delivery.now, &delivery.deltas);
+            let Delivery { epoch, now, deltas, watermarks, .. } = &delivery;
+            self.deliver(*epoch, *now, deltas, Some(watermarks));
         }
     }
 
@@ -267,33 +273,59 @@ impl Engine {
         Ok(())
     }
 
-    fn deliver(&mut self, epoch: Epoch, now: Timestamp, deltas: &Deltas) {
+    /// Tells readers and sinks of an epoch. `at` are the watermarks of the relations then, unless
+    /// they are those of now.
+    fn deliver(
+        &mut self,
+        epoch: Epoch,
+        now: Timestamp,
+        deltas: &Deltas,
+        at: Option<&BTreeMap<RelationId, Timestamp>>,
+    ) {
         for (id, delta) in deltas {
-            let watermark = self.watermark_of(&self.clocks_of(*id));
-            let Some(entry) = self.relations.get_mut(id) else { continue };
-            if !entry.readers.is_empty() {
-                let schema = entry.relation.schema.clone();
-                let changes = Changes { epoch, watermark, delta: delta.clone(), schema };
-                entry.readers.retain_mut(|reader| reader.take(&changes));
+            if self.relations.get(id).is_some_and(|entry| !entry.readers.is_empty()) {
+                self.tell(*id, epoch, delta.clone(), at);
             }
         }
-        self.deliver_progress(epoch, deltas);
-        let all = !self.recovering;
-        for entry in self.sinks.values_mut().filter(|s| s.failed.is_none()) {
+        self.deliver_progress(epoch, deltas, at);
+        let recovering = self.recovering;
+        for entry in self.sinks.values_mut().filter(|s| s.failed.is_none() && s.since < epoch) {
             let Some(delta) = deltas.get(&entry.input) else { continue };
-            if !all && !entry.sink.begins_empty() {
+            if recovering && !entry.sink.begins_empty() {
                 continue;
             }
             // A sink that cannot write stops; what it had written stays.
             entry.failed = entry.sink.write(epoch, now, delta).err();
         }
     }
-}
 
-impl Engine {
+    /// Hands an epoch's changes of a relation to those who follow it.
+    fn tell(
+        &mut self,
+        id: RelationId,
+        epoch: Epoch,
+        delta: Vec<Batch>,
+        at: Option<&BTreeMap<RelationId, Timestamp>>,
+    ) {
+        let then = at.and_then(|at| at.get(&id).copied());
+        let watermark = then.unwrap_or_else(|| self.watermark_of(&self.clocks_of(id)));
+        let Some(entry) = self.relations.get_mut(&id) else { return };
+        let idle = delta.is_empty();
+        let schema = entry.relation.schema.clone();
+        let changes = Changes { epoch, watermark, delta, schema };
+        entry.readers.retain_mut(|(since, reader)| {
+            *since >= epoch || idle && !reader.every_epoch() || reader.take(&changes)
+        });
+    }
+
     /// Tells the readers who asked for every epoch of relations that did not change.
-    fn deliver_progress(&mut self, epoch: Epoch, deltas: &Deltas) {
-        let waits = |reader: &Reader| matches!(reader, Reader::Queue(f) if f.every_epoch());
+    fn deliver_progress(
+        &mut self,
+        epoch: Epoch,
+        deltas: &Deltas,
+        at: Option<&BTreeMap<RelationId, Timestamp>>,
+    ) {
+        let waits = |(_, reader): &(Epoch, Reader)| reader.every_epoch();
         let idle: Vec<RelationId> = self
             .relations
             .iter()
@@ -301,16 +333,23 @@ impl Engine {
             .map(|(id, _)| *id)
             .collect();
         for id in idle {
-            let watermark = self.watermark_of(&self.clocks_of(id));
-            let Some(entry) = self.relations.get_mut(&id) else { continue };
-            let schema = entry.relation.schema.clone();
-            let changes = Changes { epoch, watermark, delta: Vec::new(), schema };
-            entry.readers.retain_mut(|reader| !waits(reader) || reader.take(&changes));
+            self.tell(id, epoch, Vec::new(), at);
         }
+    }
+
+    /// The watermarks of the relations that somebody follows.
+    fn followed_watermarks(&self) -> BTreeMap<RelationId, Timestamp> {
+        let followed = self.relations.iter().filter(|(_, entry)| !entry.readers.is_empty());
+        followed.map(|(id, _)| (*id, self.watermark_of(&self.clocks_of(*id)))).collect()
     }
 }
 
 impl Reader {
+    /// Whether it waits for epochs in which its relation does not change.
+    fn every_epoch(&self) -> bool {
+        matches!(self, Self::Queue(follower) if follower.every_epoch())
+    }
+
     /// Hands the changes over. False when nobody reads any more.
     fn take(&mut self, changes: &Changes) -> bool {
         match self {

@@ -165,7 +165,8 @@ impl Engine {
     /// Adds a reader of a relation's changes: from now on all columns of it are used.
     pub(crate) fn follow(&mut self, id: RelationId, reader: Reader) -> Result<()> {
         self.want_all(id)?;
-        self.entry_mut(id)?.readers.push(reader);
+        let since = self.epoch;
+        self.entry_mut(id)?.readers.push((since, reader));
         Ok(())
     }
 

@@ -88,7 +88,8 @@ pub(crate) struct Entry {
     pub(crate) view: Option<View>,
     /// Computes the computed columns behind the delivered ones.
     pub(crate) compute: Option<Task>,
-    pub(crate) readers: Vec<Reader>,
+    /// Who follows it, each from behind the epoch that was the last when it came.
+    pub(crate) readers: Vec<(Epoch, Reader)>,
     pub(crate) counters: Counters,
 }
 
@@ -98,6 +99,8 @@ pub(crate) struct SinkEntry {
     /// The statement that made it.
     pub(crate) sql: String,
     pub(crate) sink: Box<dyn Sink>,
+    /// It has everything up to here.
+    pub(crate) since: Epoch,
     /// Why it takes no more.
     pub(crate) failed: Option<Error>,
 }
@@ -274,7 +277,7 @@ impl Entry {
     }
 
     pub(crate) fn end_readers(&mut self) {
-        for reader in self.readers.drain(..) {
+        for (_, reader) in self.readers.drain(..) {
             if let Reader::Queue(follower) = reader {
                 follower.close();
             }

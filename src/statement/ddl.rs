@@ -13,7 +13,7 @@ use arena_tr_planner::catalog::{Relation, RelationKind};
 use arena_tr_types::{Field, RelationId, Schema, SqlState};
 
 use super::{Context, catalog_name};
-use crate::connector::{SinkShape, SinkSpec, SourceSpec};
+use crate::connector::{Sink, SinkShape, SinkSpec, SourceSpec, Unavailable};
 use crate::engine::{Engine, SinkEntry, kind_name, unknown};
 use crate::error::{Error, Result};
 use crate::introspect::plain_relation;
@@ -110,7 +110,12 @@ fn make_relation(
             .with_hint("WITH (connector = '...'); rows that a program brings go into a STREAM"));
         };
         let spec = source_spec(&name, create, Schema::new(delivered), options)?;
-        let source = engine.connectors.get(&connector)?.source(&spec)?;
+        let opened = engine.connectors.get(&connector).and_then(|c| c.source(&spec));
+        let source = match opened {
+            // What is outside may be gone; what came from it is in the log.
+            Err(error) if engine.recovering => Box::new(Unavailable(error)),
+            opened => opened?,
+        };
         engine.attach_feed(id, source)?;
         engine.entry_mut(id)?.feed_of = Some((connector, spec));
     } else if let Some(key) = options.keys().next() {
@@ -317,17 +322,25 @@ pub(super) fn create_sink(
     let schema = engine.entry(input)?.relation.schema.clone();
     let made = shape(create.envelope.as_ref(), &schema).and_then(|shape| {
         let spec = SinkSpec { name: name.clone(), schema, options, encode, shape };
-        let mut sink = engine.connectors.get(&connector)?.sink(&spec)?;
+        let opened = engine.connectors.get(&connector).and_then(|c| c.sink(&spec));
+        let mut sink: Box<dyn Sink> = match opened {
+            Err(error) if engine.recovering => {
+                let sink = Box::new(Unavailable(error.clone()));
+                return Ok((sink as Box<dyn Sink>, Some(error)));
+            }
+            opened => opened?,
+        };
         if !contents.is_empty() && (!engine.recovering || sink.begins_empty()) {
             sink.write(engine.epoch, engine.now, &contents)?;
         }
-        Ok(sink)
+        Ok((sink, None))
     });
     match made {
-        Ok(sink) => {
+        Ok((sink, failed)) => {
+            let since = engine.epoch;
             let sql = cx.sql.to_owned();
             engine.want_all(input)?;
-            engine.sinks.insert(name, SinkEntry { input, sql, sink, failed: None });
+            engine.sinks.insert(name, SinkEntry { input, sql, sink, since, failed });
             Ok(Outcome { notices, ..Outcome::tag("CREATE SINK") })
         }
         Err(error) => {

@@ -249,3 +249,64 @@ fn sessions_share_syncs_and_nothing_is_lost() {
         assert_eq!((found[&who.to_string()].as_str(), *told), ("40", 40));
     }
 }
+
+#[test]
+fn a_database_opens_without_the_files_that_it_read() {
+    let disk = MemDisk::new();
+    let file = std::env::temp_dir().join(format!("arena-tr-gone-{}.csv", std::process::id()));
+    std::fs::write(&file, "a\n1\n2\n3\n").expect("a file for temporary files");
+    let options = || Options {
+        connectors: arena_tr_connectors::all(),
+        ..options(Arc::new(disk.clone()), LogIo::Map)
+    };
+    let db = Database::open_with(DIR, options()).expect("it opens");
+    let source = format!(
+        "CREATE SOURCE s (a INT) WITH (connector = 'file', path = '{}', format = 'csv');
+         CREATE MATERIALIZED VIEW early AS SELECT sum(a) AS n FROM s;
+         WAIT FOR SOURCES;
+         CREATE MATERIALIZED VIEW late AS SELECT count(*) AS n FROM s",
+        file.display()
+    );
+    db.session().execute(&source).expect("the file is there");
+    drop(db);
+    std::fs::remove_file(&file).expect("it is ours");
+    let db = Database::open_with(DIR, options()).expect("what was read is in the log");
+    let mut session = db.session();
+    for (view, n) in [("early", "6"), ("late", "3")] {
+        let rows = session.query(&format!("SELECT n FROM {view}"), &[]).expect("a view");
+        assert_eq!(rows.to_vec()[0][0].to_string(), n);
+    }
+}
+
+#[test]
+fn a_late_subscriber_is_told_of_nothing_that_it_has() {
+    let db = open(&FaultDisk::new(FaultPlan::default()), LogIo::Map).expect("it opens");
+    db.session().execute("CREATE TABLE t (a INT)").expect("room");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut session = db.session();
+            for i in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                session.execute(&format!("INSERT INTO t VALUES ({i})")).expect("room");
+            }
+        });
+        for _ in 0..50 {
+            let mut outcomes = db.session().execute("SUBSCRIBE t").expect("a table");
+            let mut follower = outcomes.remove(0).subscription.expect("changes to follow");
+            let mut rows = Vec::new();
+            while rows.len() < 5 {
+                if let Some(changes) = follower.try_next().expect("it goes on") {
+                    rows.extend(changes.rows().iter().map(|row| format!("{row:?}")));
+                }
+            }
+            let n = rows.len();
+            rows.sort();
+            rows.dedup();
+            assert_eq!(rows.len(), n, "every row once");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
