@@ -70,6 +70,7 @@ impl Engine {
             self.broken = Some(error.clone());
         }
         stepped?;
+        self.end_overdue();
         match &mut self.journal {
             Some(journal) => journal.post(epoch, now, deltas),
             None => self.deliver(epoch, now, &deltas),
