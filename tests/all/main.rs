@@ -4,13 +4,14 @@
 //! other engines' results, [`bank`] the invariant that no inconsistent engine keeps, [`oracle`]
 //! random queries against a naive evaluator, [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the
 //! program as a user starts it, [`docs`] the SQL of the documentation, [`transactions`] what several
-//! sessions see of each other, [`tidy`] the rules of STYLE.md.
+//! sessions see of each other, [`list_append`] the same in histories of many threads, [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
 mod cli;
 mod conformance;
 mod docs;
+mod list_append;
 mod nexmark;
 mod oracle;
 mod slt;

@@ -296,7 +296,7 @@ fn copy_and_definitions_of_others() {
     assert_eq!(rows(&mut a, "SELECT * FROM t ORDER BY id"), "1=2=x 2=4=x");
     assert_eq!(rows(&mut a, "COPY t TO STDOUT"), "1=2=x 2=4=x");
     assert_eq!(rows(&mut b, "SELECT * FROM t"), "");
-    let error = a.copy_in("COPY t (id) FROM STDIN", b"2\n").expect_err("the key is taken");
+    let error = a.copy_in("COPY t (id) FROM STDIN", b"2\n").err().expect("the key is taken");
     assert_eq!(error.state().0, "23505");
     run(&mut a, "ROLLBACK");
     // A relation that another session drops stays readable, and cannot be changed.
@@ -312,7 +312,7 @@ fn copy_and_definitions_of_others() {
     assert_eq!(fails(&mut a, "SELECT * FROM later").state().0, "42P01");
     run(&mut a, "ROLLBACK");
     run(&mut a, "BEGIN READ ONLY");
-    let error = a.copy_in("COPY later FROM STDIN", b"1\n").expect_err("read only");
+    let error = a.copy_in("COPY later FROM STDIN", b"1\n").err().expect("read only");
     assert_eq!(error.message(), "cannot execute COPY FROM in a read-only transaction");
 }
 
