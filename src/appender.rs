@@ -10,6 +10,7 @@ use arena_tr_storage::{Batch, ColumnBuilder};
 use arena_tr_types::{DataType, Epoch, RelationId, SqlState, Value};
 
 use crate::database::Database;
+use crate::engine::attempt::Attempt;
 use crate::engine::commit::Deltas;
 use crate::engine::{kind_name, unknown};
 use crate::error::{Error, Result};
@@ -160,7 +161,7 @@ impl Appender {
         self.seal();
         let full = std::mem::take(&mut self.full);
         let epoch = {
-            let mut engine = self.db.engine();
+            let mut engine = Attempt::new(self.db.engine());
             if full.is_empty() {
                 return Ok(engine.epoch);
             }

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Data,
     /// The construct is known and not built.
     Unsupported,
+    /// The transaction collided with another; run again, it may succeed.
+    Conflict,
     /// The statement was cancelled.
     Cancelled,
     /// Reading or writing outside the database failed.
@@ -155,7 +157,8 @@ fn kind_of(state: SqlState) -> ErrorKind {
         SqlState("55006") => ErrorKind::Io,
         _ => match &state.0[..2] {
             "21" | "22" | "23" => ErrorKind::Data,
-            "53" | "54" => ErrorKind::Limit,
+            "40" => ErrorKind::Conflict,
+            "53" | "54" | "72" => ErrorKind::Limit,
             "58" => ErrorKind::Io,
             _ => ErrorKind::Statement,
         },

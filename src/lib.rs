@@ -43,11 +43,13 @@ pub mod internals;
 mod introspect;
 pub mod json;
 mod options;
+mod reading;
 mod rows;
 mod session;
 pub mod sql;
 mod statement;
 mod subscription;
+mod transaction;
 mod watermark;
 
 pub use appender::{Appender, Cell, IntoRow};

@@ -4,7 +4,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arena_tr_storage::disk::{Disk, RealDisk};
 use arena_tr_storage::log::LogOptions;
@@ -63,6 +63,9 @@ pub struct Options {
     /// Most rows kept in a relation of late or malformed rows; older ones give way, the counters
     /// stay.
     pub rejected_rows_kept: usize,
+    /// How long a transaction may keep what it reads: an older one is ended with SQLSTATE 72000 at
+    /// its next statement, and others' commits free what it held. None: as long as it likes.
+    pub snapshot_max_age: Option<Duration>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Where numbers that nobody can guess come from.
@@ -95,6 +98,7 @@ impl Default for Options {
             source_batch_rows: 10_000,
             subscription_queue_rows: 10_000_000,
             rejected_rows_kept: 100_000,
+            snapshot_max_age: Some(Duration::from_secs(15 * 60)),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             connectors: Vec::new(),

@@ -1,11 +1,13 @@
 //! One client's conversation: statements in, outcomes out.
 //!
-//! A session holds settings and runs statements one after the other; each is its own transaction.
+//! A session holds settings and runs statements one after the other; each is its own transaction
+//! unless BEGIN opened one.
 //! What a statement does stands in the module of its family ([`crate::statement`]); this one only
 //! leads there.
 //! Invariant: when a statement fails, the database is as before it, and statements after it in the
 //! same text do not run.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,12 +19,14 @@ use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::statement;
 use crate::subscription::{Changes, Subscription};
+use crate::transaction::Transaction;
 
 /// A conversation with a database.
 pub struct Session {
     pub(crate) db: Database,
     pub(crate) settings: statement::Settings,
     cancel: CancelHandle,
+    transaction: Option<Transaction>,
 }
 
 /// Stops the statement that a session is running, from another thread.
@@ -75,12 +79,27 @@ impl Outcome {
 
 impl Session {
     pub(crate) fn new(db: Database) -> Self {
-        Self { db, settings: statement::Settings::default(), cancel: CancelHandle::default() }
+        let (settings, cancel) = (statement::Settings::default(), CancelHandle::default());
+        Self { db, settings, cancel, transaction: None }
     }
 
     /// A handle that stops what this session runs.
     pub fn cancel_handle(&self) -> CancelHandle {
         self.cancel.clone()
+    }
+
+    /// Whether a transaction is open: begun, and neither committed nor rolled back.
+    ///
+    /// ```
+    /// # let mut session = arena_tr::Database::in_memory().session();
+    /// session.execute("BEGIN")?;
+    /// assert!(session.in_transaction());
+    /// session.execute("COMMIT")?;
+    /// assert!(!session.in_transaction());
+    /// # Ok::<(), arena_tr::Error>(())
+    /// ```
+    pub fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// The database it talks to.
@@ -114,8 +133,7 @@ impl Session {
     /// As [`Session::execute`].
     pub fn run(&mut self, sql: &str, each: &mut dyn FnMut(Outcome)) -> Result<()> {
         self.cancel.flag().store(false, Ordering::Relaxed);
-        let statements =
-            arena_tr_parser::parse(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        let statements = self.parsed(sql, arena_tr_parser::parse(sql))?;
         for statement in &statements {
             let outcome = self.one(sql, statement, &[], None);
             each(outcome.map_err(|e| e.in_statement(sql))?);
@@ -148,8 +166,7 @@ impl Session {
     /// When it fails, or the text is not exactly one statement.
     pub fn execute_with(&mut self, sql: &str, params: &[Value]) -> Result<Outcome> {
         self.cancel.flag().store(false, Ordering::Relaxed);
-        let statement =
-            arena_tr_parser::parse_one(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        let statement = self.parsed(sql, arena_tr_parser::parse_one(sql))?;
         self.one(sql, &statement, params, None).map_err(|e| e.in_statement(sql))
     }
 
@@ -167,8 +184,7 @@ impl Session {
     /// When it fails, or the text is not exactly one statement.
     pub fn copy_in(&mut self, sql: &str, input: &[u8]) -> Result<Outcome> {
         self.cancel.flag().store(false, Ordering::Relaxed);
-        let statement =
-            arena_tr_parser::parse_one(sql).map_err(|e| Error::from(e).in_statement(sql))?;
+        let statement = self.parsed(sql, arena_tr_parser::parse_one(sql))?;
         self.one(sql, &statement, &[], Some(input)).map_err(|e| e.in_statement(sql))
     }
 
@@ -201,22 +217,37 @@ impl Session {
         params: &[Value],
         callback: impl FnMut(&Changes) + Send + 'static,
     ) -> Result<Outcome> {
-        let statement =
-            arena_tr_parser::parse_one(query).map_err(|e| Error::from(e).in_statement(query))?;
+        let statement = self.parsed(query, arena_tr_parser::parse_one(query))?;
         let ast::StatementKind::Query(ast) = &statement.kind else {
             let state = arena_tr_types::SqlState::WRONG_OBJECT_TYPE;
             let error = Error::new(state, "only a query can be followed");
             return Err(error.at(statement.span).in_statement(query));
         };
+        if self.transaction.is_some() {
+            return Err(Error::unsupported("SUBSCRIBE in a transaction").in_statement(query));
+        }
         let cx = statement::Context {
             db: &self.db,
             sql: query,
             params,
             cancel: &self.cancel,
             input: None,
+            block: &RefCell::new(None),
         };
         statement::subscribe::call_back(&cx, ast, Box::new(callback))
             .map_err(|e| e.in_statement(query))
+    }
+
+    /// A text that was parsed; one that is wrong fails the transaction too.
+    fn parsed<T>(
+        &mut self,
+        sql: &str,
+        parsed: std::result::Result<T, arena_tr_parser::ParseError>,
+    ) -> Result<T> {
+        if let (Err(_), Some(transaction)) = (&parsed, &mut self.transaction) {
+            transaction.fail();
+        }
+        parsed.map_err(|e| Error::from(e).in_statement(sql))
     }
 
     fn one(
@@ -228,8 +259,21 @@ impl Session {
     ) -> Result<Outcome> {
         let text = &sql[statement.span.start as usize..statement.span.end as usize];
         let cancel = self.cancel.clone();
-        let cx = statement::Context { db: &self.db, sql: text, params, cancel: &cancel, input };
-        let outcome = statement::run(&cx, &mut self.settings, &statement.kind)?;
+        let block = RefCell::new(self.transaction.take());
+        let cx = statement::Context {
+            db: &self.db,
+            sql: text,
+            params,
+            cancel: &cancel,
+            input,
+            block: &block,
+        };
+        let outcome = statement::run(&cx, &mut self.settings, &statement.kind);
+        self.transaction = block.into_inner();
+        if let (Err(_), Some(transaction)) = (&outcome, &mut self.transaction) {
+            transaction.fail();
+        }
+        let outcome = outcome?;
         // What it did, and what it saw, is durable before anybody is told.
         self.db.settle(self.settings.durability())?;
         Ok(outcome)

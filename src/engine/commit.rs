@@ -71,6 +71,7 @@ impl Engine {
             self.broken = Some(error.clone());
         }
         stepped?;
+        self.end_overdue();
         if self.journal.is_none() {
             self.deliver(epoch, now, &deltas, None);
             return Ok(());

@@ -11,7 +11,7 @@ use arena_tr_planner::bind::{BoundQuery, Emit};
 use arena_tr_planner::catalog::{Relation, RelationKind};
 use arena_tr_planner::physical::{Expr, ExprKind, Input, Node, NodeId, Op, PhysicalPlan};
 use arena_tr_planner::{Lowered, Mode, lower, optimize};
-use arena_tr_storage::arena::Tier;
+use arena_tr_storage::arena::{Pool, Tier};
 use arena_tr_storage::table::RelationStore;
 use arena_tr_types::{DataType, Field, RelationId, Schema, SqlState, Value};
 use arena_tr_vm::{ConstEvaluator, Task, compile};
@@ -42,6 +42,17 @@ impl Engine {
         self.relations.insert(id, entry);
         Arc::make_mut(&mut self.catalog).relations.insert(relation.name.clone(), relation);
         Ok(id)
+    }
+
+    /// An empty store of a relation's rows for a transaction's own use, with its keys.
+    pub(crate) fn scratch_store(pool: &Pool, relation: &Relation) -> RelationStore {
+        let (types, key) = (relation.schema.types(), relation.primary_key.as_deref());
+        RelationStore::keyed(pool, Self::owner(RelationId(0), Tier::Keyed), &types, key)
+    }
+
+    /// Whether rows of the relation must differ in some key.
+    pub(crate) fn has_keys(relation: &Relation) -> bool {
+        !relation.append_only && relation.primary_key.is_some()
     }
 
     fn new_store(&self, relation: &Relation) -> RelationStore {

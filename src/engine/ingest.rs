@@ -26,7 +26,7 @@ impl Engine {
         batch: Batch,
         deltas: &mut Deltas,
     ) -> Result<()> {
-        let batches = self.compute_columns(id, batch, deltas)?;
+        let batches = self.compute_columns(id, batch, OnError::Divert, deltas)?;
         for batch in batches {
             let mut batch = batch.compact();
             let refused = fit(&self.entry(id)?.relation.schema, &mut batch)?;
@@ -53,9 +53,27 @@ impl Engine {
         batch: Batch,
         deltas: &mut Deltas,
     ) -> Result<()> {
-        for batch in self.compute_columns(id, batch, deltas)? {
+        for batch in self.compute_columns(id, batch, OnError::Divert, deltas)? {
             let batch = self.check_rows(id, batch)?;
             self.accept_complete(id, batch, deltas)?;
+        }
+        Ok(())
+    }
+
+    /// The same for rows that a transaction brings: they are not judged yet, and one whose computed
+    /// column fails is an error, since nothing may be kept of it before the commit.
+    ///
+    /// # Errors
+    /// When a row breaks a constraint or cannot be computed, or memory runs out.
+    pub(crate) fn complete(
+        &mut self,
+        id: RelationId,
+        batch: Batch,
+        deltas: &mut Deltas,
+    ) -> Result<()> {
+        for batch in self.compute_columns(id, batch, OnError::Abort, deltas)? {
+            let batch = self.check_rows(id, batch)?;
+            deltas.entry(id).or_default().push(batch);
         }
         Ok(())
     }
@@ -106,6 +124,7 @@ impl Engine {
         &mut self,
         id: RelationId,
         batch: Batch,
+        on_error: OnError,
         deltas: &mut Deltas,
     ) -> Result<Vec<Batch>> {
         let (epoch, now) = (self.epoch.next(), self.time());
@@ -115,7 +134,7 @@ impl Engine {
             now,
             watermark: i64::MIN,
             deltas: &[std::slice::from_ref(&batch)],
-            on_error: OnError::Divert,
+            on_error,
             cancel: None,
         };
         let output = task.step(&input)?;

@@ -5,6 +5,7 @@
 //! exists, [`ingest`] takes rows in, [`sources`] asks connectors for them.
 //! Invariant: between two calls every view is at the same epoch, and no relation is half applied.
 
+pub(crate) mod attempt;
 pub(crate) mod backfill;
 pub(crate) mod commit;
 pub(crate) mod constraint;
@@ -14,7 +15,7 @@ mod ingest;
 pub(crate) mod sources;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arena_tr_planner::catalog::{Catalog, Relation, RelationKind};
 use arena_tr_planner::physical::PhysicalPlan;
@@ -30,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::follower::Follower;
 use crate::options::Options;
 use crate::subscription::Callback;
+use crate::transaction::Held;
 use crate::watermark::Gate;
 
 /// Everything an open database is made of.
@@ -59,6 +61,8 @@ pub(crate) struct Engine {
     pub(crate) recovering: bool,
     /// During recovery: what the view that is being made read of the past.
     pub(crate) recalled: Option<VecDeque<PastStep>>,
+    /// What open transactions hold.
+    pub(crate) held: Vec<Weak<Held>>,
     /// Contents are ahead of the log, which is lost: nothing is to be told of them.
     pub(crate) broken: Option<Error>,
 }
@@ -178,6 +182,7 @@ impl Engine {
             fixed_now: None,
             recovering: false,
             recalled: None,
+            held: Vec::new(),
             broken: None,
         }
     }
@@ -301,6 +306,6 @@ pub(crate) fn unknown(name: &str) -> Error {
     Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
 }
 
-fn gone(id: RelationId) -> Error {
+pub(crate) fn gone(id: RelationId) -> Error {
     Error::new(SqlState::INTERNAL, format!("relation {id} is not in the database"))
 }

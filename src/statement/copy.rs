@@ -39,9 +39,10 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
                 "The shell reads the rows behind the statement; programs use Session::copy_in.",
             ));
     }
-    let mut engine = cx.db.engine();
+    let mut engine = cx.enter();
     let key = super::catalog_name(name);
-    let relation = engine.find(&key).ok_or_else(|| unknown(&key).at(name.span))?.clone();
+    let catalog = cx.catalog(&engine)?;
+    let relation = catalog.relations.get(&key).ok_or_else(|| unknown(&key).at(name.span))?;
     if !matches!(relation.kind, RelationKind::Stream | RelationKind::Table) {
         return Err(Error::new(
             SqlState::WRONG_OBJECT_TYPE,
@@ -49,7 +50,7 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
         )
         .at(name.span));
     }
-    let columns = target_columns(&relation, named)?;
+    let columns = target_columns(relation, named)?;
     let Place { options, encode, data } = place_of(cx, copy)?;
     let spec = SourceSpec {
         name: format!("COPY {key}"),
@@ -73,15 +74,18 @@ fn copy_from(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
             Polled::Rows(batch, _) => {
                 let batch = batch.compact();
                 n_rows += batch.rows();
-                let batch = spread(&engine, &relation, &columns, batch)?;
-                engine.insert(relation.id, batch, &mut deltas)?;
+                let batch = spread(&engine, relation, &columns, batch)?;
+                match cx.in_block() {
+                    true => engine.complete(relation.id, batch, &mut deltas)?,
+                    false => engine.insert(relation.id, batch, &mut deltas)?,
+                }
             }
             Polled::Pending => {}
             Polled::End => break,
         }
     }
-    let epoch = engine.commit(deltas)?;
-    Ok(Outcome { epoch: Some(epoch), ..Outcome::tag(format!("COPY {n_rows}")) })
+    let epoch = cx.commit(&mut engine, deltas)?;
+    Ok(Outcome { epoch, ..Outcome::tag(format!("COPY {n_rows}")) })
 }
 
 /// Where COPY FROM reads.
@@ -154,13 +158,12 @@ fn spread(engine: &Engine, relation: &Relation, columns: &[usize], batch: Batch)
 }
 
 fn copy_to(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
-    let engine = cx.db.engine();
     let query = match &copy.subject {
         CopySubject::Query(query) => query.clone(),
         CopySubject::Relation(name, columns) => Box::new(select_of(name, columns)),
     };
-    let bound = super::query::bind(cx, &engine.catalog, &query)?;
-    let rows = super::query::run(cx, &engine, bound.plan)?;
+    let (view, lowered) = super::query::look(cx, &query)?;
+    let rows = super::query::read(cx, &view, &lowered.plan)?;
     let n_rows = rows.len();
     let Some(path) = &copy.path else {
         return Ok(Outcome::rows("COPY", rows));
@@ -174,8 +177,8 @@ fn copy_to(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
         shape: SinkShape::Rows,
     };
     let place = |e: Error| e.at(copy.path_span);
-    let mut sink = engine.connectors.get("file")?.sink(&spec).map_err(place)?;
-    sink.write(engine.epoch, engine.now, rows.batches()).map_err(place)?;
+    let mut sink = cx.db.engine().connectors.get("file")?.sink(&spec).map_err(place)?;
+    sink.write(view.epoch, view.now, rows.batches()).map_err(place)?;
     sink.flush().map_err(place)?;
     Ok(Outcome::tag(format!("COPY {n_rows}")))
 }

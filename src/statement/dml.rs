@@ -1,4 +1,4 @@
-//! INSERT, UPDATE, DELETE: one commit each.
+//! INSERT, UPDATE, DELETE: one commit each, or staged in a transaction.
 //!
 //! The rows that change are found by running the statement's query over the contents; then they
 //! become the delta of one epoch.
@@ -26,27 +26,37 @@ fn options(cx: &Context<'_>) -> BindOptions {
 
 /// INSERT.
 pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
-    let bound = bind::bind_insert(insert, &engine.catalog, &options(cx))?;
-    let rows = super::query::run(cx, &engine, bound.source)?;
+    let engine = cx.enter();
+    let bound = bind::bind_insert(insert, &*cx.catalog(&engine)?, &options(cx))?;
+    let (mut engine, rows) = super::query::source(cx, engine, bound.source, None)?;
     let mut deltas = Deltas::new();
     let types = rows.schema().types();
     let mut batches = Vec::with_capacity(rows.batches().len());
     for batch in rows.batches() {
         let batch = engine.check_rows(bound.relation.id, batch.clone())?;
-        engine.accept_complete(bound.relation.id, batch.clone(), &mut deltas)?;
+        cx.take_in(&mut engine, bound.relation.id, batch.clone(), &mut deltas)?;
         batches.push(batch);
     }
     let tag = format!("INSERT 0 {}", rows.len());
-    finish(&mut engine, deltas, tag, "INSERT", bound.returning, &bound.relation, (&types, &batches))
+    finish(
+        cx,
+        &mut engine,
+        deltas,
+        tag,
+        "INSERT",
+        bound.returning,
+        &bound.relation,
+        (&types, &batches),
+    )
 }
 
 /// UPDATE.
 pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
-    let bound = bind::bind_update(update, &engine.catalog, &options(cx))?;
+    let engine = cx.enter();
+    let bound = bind::bind_update(update, &*cx.catalog(&engine)?, &options(cx))?;
     must_be_table(&bound.relation)?;
-    let rows = super::query::run(cx, &engine, bound.source)?;
+    let changed = Some(bound.relation.id);
+    let (mut engine, rows) = super::query::source(cx, engine, bound.source, changed)?;
     let n = bound.relation.schema.len();
     let (old, new): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..2 * n).collect());
     let (types, mut batches) = (rows.schema().types(), Vec::with_capacity(rows.batches().len()));
@@ -61,21 +71,40 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
     }
     let deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
     let tag = format!("UPDATE {}", rows.len());
-    finish(&mut engine, deltas, tag, "UPDATE", bound.returning, &bound.relation, (&types, &batches))
+    finish(
+        cx,
+        &mut engine,
+        deltas,
+        tag,
+        "UPDATE",
+        bound.returning,
+        &bound.relation,
+        (&types, &batches),
+    )
 }
 
 /// DELETE.
 pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
-    let bound = bind::bind_delete(delete, &engine.catalog, &options(cx))?;
+    let engine = cx.enter();
+    let bound = bind::bind_delete(delete, &*cx.catalog(&engine)?, &options(cx))?;
     must_be_table(&bound.relation)?;
-    let rows = super::query::run(cx, &engine, bound.source)?;
+    let changed = Some(bound.relation.id);
+    let (mut engine, rows) = super::query::source(cx, engine, bound.source, changed)?;
     let own: Vec<usize> = (0..bound.relation.schema.len()).collect();
     let delta: Vec<Batch> = rows.batches().iter().map(|b| b.project(&own).negate()).collect();
     let deltas = Deltas::from([(bound.relation.id, delta)]);
     let tag = format!("DELETE {}", rows.len());
     let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
-    finish(&mut engine, deltas, tag, "DELETE", bound.returning, &bound.relation, (&types, &batches))
+    finish(
+        cx,
+        &mut engine,
+        deltas,
+        tag,
+        "DELETE",
+        bound.returning,
+        &bound.relation,
+        (&types, &batches),
+    )
 }
 
 fn must_be_table(relation: &Relation) -> Result<()> {
@@ -95,6 +124,7 @@ fn must_be_table(relation: &Relation) -> Result<()> {
 
 /// Computes RETURNING, so that its errors come before the commit, and commits.
 fn finish(
+    cx: &Context<'_>,
     engine: &mut Engine,
     deltas: Deltas,
     tag: String,
@@ -104,7 +134,7 @@ fn finish(
     (types, source): (&[DataType], &[Batch]),
 ) -> Result<Outcome> {
     let rows = returning.map(|r| compute(engine, relation, r, (types, source))).transpose()?;
-    let epoch = Some(engine.commit(deltas)?);
+    let epoch = cx.commit(engine, deltas)?;
     Ok(match rows {
         Some(rows) => Outcome { epoch, ..Outcome::rows(verb, rows) },
         None => Outcome { epoch, ..Outcome::tag(tag) },

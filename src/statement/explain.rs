@@ -40,21 +40,20 @@ pub(super) fn explain(cx: &Context<'_>, explain: &ast::Explain) -> Result<Outcom
 /// counted from the first time that it is asked for, because reading the clock around every
 /// instruction costs a little.
 fn analyze(cx: &Context<'_>, target: &ExplainTarget) -> Result<Outcome> {
-    let mut engine = cx.db.engine();
     let text = match target {
         ExplainTarget::Statement(statement) => {
             let StatementKind::Query(query) = &statement.kind else {
                 return Err(Error::unsupported("EXPLAIN ANALYZE of this statement"));
             };
-            let bound = super::query::bind(cx, &engine.catalog, query)?;
-            let lowered = super::query::lower_ad_hoc(&engine.catalog, bound.plan)?;
+            let (view, lowered) = super::query::look(cx, query)?;
             let start = Instant::now();
-            let (task, output) = super::query::step_once(cx, &engine, &lowered.plan, true)?;
+            let (task, output) = super::query::step_once(cx, &view, &lowered.plan, true)?;
             let (ms, rows) = (start.elapsed().as_secs_f64() * 1e3, output.delta.iter());
             let rows: usize = rows.map(arena_tr_storage::Batch::live).sum();
             format!("{}; {rows} rows in {ms:.3} ms\n", task.to_text())
         }
         ExplainTarget::View(name) => {
+            let mut engine = cx.db.engine();
             let key = super::catalog_name(name);
             let id = engine.find(&key).ok_or_else(|| unknown(&key).at(name.span))?.id;
             let Some(view) = &mut engine.entry_mut(id)?.view else {

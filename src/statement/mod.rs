@@ -1,10 +1,11 @@
 //! What each family of statements does.
 //!
 //! One file a family: [`query`] reads, [`dml`] changes rows, [`ddl`] changes what exists,
-//! [`subscribe`] follows, [`copy`] moves whole files, [`explain`] and [`show`] look inside. Each
-//! takes the lock itself, for one statement.
+//! [`subscribe`] follows, [`copy`] moves whole files, [`explain`] and [`show`] look inside,
+//! [`block`] begins and ends transactions. Each takes the lock itself, for one statement at most.
 //! Invariant: a handler that fails leaves the database as it found it.
 
+mod block;
 mod copy;
 mod copy_text;
 pub(crate) mod ddl;
@@ -17,6 +18,7 @@ pub(crate) mod subscribe;
 
 pub(crate) use settings::Settings;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ use crate::durable::record::Definition;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::session::{CancelHandle, Outcome};
+use crate::transaction::Transaction;
 
 /// What every handler gets.
 pub(crate) struct Context<'a> {
@@ -39,6 +42,8 @@ pub(crate) struct Context<'a> {
     pub(crate) cancel: &'a CancelHandle,
     /// What COPY FROM STDIN reads, if the caller has it.
     pub(crate) input: Option<&'a [u8]>,
+    /// The session's open transaction.
+    pub(crate) block: &'a RefCell<Option<Transaction>>,
 }
 
 /// Runs one statement.
@@ -47,6 +52,7 @@ pub(crate) fn run(
     settings: &mut Settings,
     statement: &StatementKind,
 ) -> Result<Outcome> {
+    block::admit(cx, statement)?;
     match statement {
         StatementKind::Query(query) => query::select(cx, query),
         StatementKind::CreateRelation(create) => {
@@ -72,6 +78,7 @@ pub(crate) fn run(
         StatementKind::Copy(copy) => copy::copy(cx, copy),
         StatementKind::WaitForSources => wait_for_sources(cx),
         StatementKind::Flush => Ok(Outcome::tag("FLUSH")),
+        StatementKind::Transaction(transaction) => block::run(cx, settings, transaction),
         StatementKind::Unsupported { what } => Err(Error::unsupported(what)),
         _ => Err(Error::unsupported("this statement")),
     }

@@ -2,9 +2,9 @@
 //!
 //! An ad-hoc query runs through the same programs as a standing one, with fresh state, and then
 //! sorts and cuts.
-//! Invariant: it sees one epoch and changes nothing.
+//! Invariant: it sees one epoch and changes nothing; a SELECT runs without the lock.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use arena_tr_parser::ast;
 use arena_tr_planner::bind::{BindOptions, BoundQuery, bind_query};
@@ -13,25 +13,78 @@ use arena_tr_planner::logical;
 use arena_tr_planner::physical::{PhysicalPlan, Presentation};
 use arena_tr_planner::{Lowered, Mode, lower, optimize};
 use arena_tr_storage::Batch;
-use arena_tr_types::{SqlState, Value};
+use arena_tr_types::{RelationId, Value};
 use arena_tr_vm::{ConstEvaluator, OnError, StepInput, StepOutput, Task, compile, present};
 
 use super::Context;
-use crate::engine::{Engine, kind_name};
-use crate::error::{Error, Result};
+use crate::engine::Engine;
+use crate::engine::attempt::Attempt;
+use crate::error::Result;
+use crate::reading::ReadView;
 use crate::rows::Rows;
 use crate::session::Outcome;
 
 /// SELECT, VALUES, WITH.
 pub(super) fn select(cx: &Context<'_>, query: &ast::Query) -> Result<Outcome> {
-    let engine = cx.db.engine();
-    let bound = bind(cx, &engine.catalog, query)?;
     let mut notices = Vec::new();
-    if bound.emit.is_some() {
+    if query.emit.is_some() {
         notices.push("EMIT has no meaning in a query that runs once".to_owned());
     }
-    let rows = run(cx, &engine, bound.plan)?;
-    Ok(Outcome { notices, ..Outcome::rows("SELECT", rows) })
+    let (view, lowered) = look(cx, query)?;
+    Ok(Outcome { notices, ..Outcome::rows("SELECT", read(cx, &view, &lowered.plan)?) })
+}
+
+/// Plans a query and takes what it reads; the lock is free while it is planned and afterwards.
+pub(super) fn look(cx: &Context<'_>, query: &ast::Query) -> Result<(ReadView, Lowered)> {
+    let plan = |catalog: &Arc<Catalog>| lower_ad_hoc(catalog, bind(cx, catalog, query)?.plan);
+    let catalog = cx.catalog(&cx.db.engine())?;
+    let lowered = plan(&catalog)?;
+    let engine = cx.db.engine();
+    let now = cx.catalog(&engine)?;
+    // What exists may have changed meanwhile.
+    let lowered = if Arc::ptr_eq(&catalog, &now) { lowered } else { plan(&now)? };
+    Ok((view_of(cx, engine, &lowered.plan)?, lowered))
+}
+
+/// What a plan reads: the present, or what the statement's transaction sees.
+fn view_of(
+    cx: &Context<'_>,
+    engine: MutexGuard<'_, Engine>,
+    plan: &PhysicalPlan,
+) -> Result<ReadView> {
+    let mut block = cx.block.borrow_mut();
+    let Some(block) = block.as_mut() else { return ReadView::of(&engine, plan) };
+    let mut view = ReadView::new(&engine);
+    view.add_system(&engine, plan)?;
+    drop(engine);
+    let snapshots = block.snapshots()?;
+    (view.epoch, view.now) = (snapshots.epoch, block.began);
+    view.catalog = Arc::clone(&snapshots.catalog);
+    view.add(plan, |id| block.contents(id))?;
+    Ok(view)
+}
+
+/// Runs the query that finds the rows of a change. What a statement of its own finds is still so
+/// when it commits, so it keeps the lock; a transaction's runs without. `changed` is the relation
+/// of which rows may leave.
+pub(super) fn source<'a>(
+    cx: &Context<'a>,
+    engine: Attempt<'a>,
+    plan: logical::Plan,
+    changed: Option<RelationId>,
+) -> Result<(Attempt<'a>, Rows)> {
+    if !cx.in_block() {
+        let rows = run(cx, &engine, plan)?;
+        return Ok((engine, rows));
+    }
+    let lowered = lower_ad_hoc(&cx.catalog(&engine)?, plan)?;
+    drop(engine);
+    let view = view_of(cx, cx.db.engine(), &lowered.plan)?;
+    let rows = read(cx, &view, &lowered.plan)?;
+    if let (Some(id), Some(block)) = (changed, cx.block.borrow_mut().as_mut()) {
+        block.prepare(id)?;
+    }
+    Ok((cx.enter(), rows))
 }
 
 pub(super) fn bind(cx: &Context<'_>, catalog: &Catalog, query: &ast::Query) -> Result<BoundQuery> {
@@ -49,11 +102,17 @@ pub(super) fn options(cx: &Context<'_>) -> BindOptions {
     }
 }
 
-/// Plans, compiles and runs a bound query over the contents of the relations it reads.
+/// Plans, compiles and runs a bound query over the present, under the lock.
 pub(super) fn run(cx: &Context<'_>, engine: &Engine, plan: logical::Plan) -> Result<Rows> {
     let lowered = lower_ad_hoc(&engine.catalog, plan)?;
-    let batches = execute(cx, engine, &lowered.plan)?;
-    Ok(Rows::new(shown_schema(&lowered.plan), batches))
+    let view = ReadView::of(engine, &lowered.plan)?;
+    read(cx, &view, &lowered.plan)
+}
+
+/// Runs a planned query over what was taken for it.
+pub(super) fn read(cx: &Context<'_>, view: &ReadView, plan: &PhysicalPlan) -> Result<Rows> {
+    let batches = execute(cx, view, plan)?;
+    Ok(Rows::new(shown_schema(plan), batches))
 }
 
 pub(super) fn lower_ad_hoc(catalog: &Arc<Catalog>, plan: logical::Plan) -> Result<Lowered> {
@@ -62,12 +121,8 @@ pub(super) fn lower_ad_hoc(catalog: &Arc<Catalog>, plan: logical::Plan) -> Resul
 }
 
 /// Runs a physical plan once and gives its rows in order.
-pub(super) fn execute(
-    cx: &Context<'_>,
-    engine: &Engine,
-    plan: &PhysicalPlan,
-) -> Result<Vec<Batch>> {
-    let (task, output) = step_once(cx, engine, plan, false)?;
+fn execute(cx: &Context<'_>, view: &ReadView, plan: &PhysicalPlan) -> Result<Vec<Batch>> {
+    let (task, output) = step_once(cx, view, plan, false)?;
     if task.program().output().presentation == Presentation::default() {
         return Ok(output.delta);
     }
@@ -78,49 +133,24 @@ pub(super) fn execute(
 /// Steps a plan's program once over the contents of what it reads.
 pub(super) fn step_once(
     cx: &Context<'_>,
-    engine: &Engine,
+    view: &ReadView,
     plan: &PhysicalPlan,
     analyze: bool,
 ) -> Result<(Task, StepOutput)> {
     let program = Arc::new(compile(plan, "query")?);
-    let mut contents = Vec::with_capacity(plan.inputs.len());
-    for input in &plan.inputs {
-        contents.push(readable(engine, input.relation, &input.name)?);
-    }
+    let contents = view.inputs(plan);
     let slices: Vec<&[Batch]> = contents.iter().map(Vec::as_slice).collect();
-    let mut task = Task::new(program, &engine.pool, 0)?;
+    let mut task = Task::new(program, &view.pool, 0)?;
     task.analyze(analyze);
     let output = task.step(&StepInput {
-        epoch: engine.epoch,
-        now: engine.time(),
+        epoch: view.epoch,
+        now: view.now,
         watermark: arena_tr_types::time::TIMESTAMP_INFINITY,
         deltas: &slices,
         on_error: OnError::Abort,
         cancel: Some(cx.cancel.flag()),
     })?;
     Ok((task, output))
-}
-
-/// The contents of a relation for reading, or why it has none.
-fn readable(engine: &Engine, id: arena_tr_types::RelationId, name: &str) -> Result<Vec<Batch>> {
-    if let Some(batches) = crate::introspect::scan(engine, name) {
-        return batches;
-    }
-    let entry = engine.entry(id)?;
-    if let Some(error) = entry.view.as_ref().and_then(|v| v.failed.as_ref()) {
-        return Err(error.clone());
-    }
-    match &entry.store {
-        Some(store) => Ok(store.scan()),
-        None => Err(Error::new(
-            SqlState::WRONG_OBJECT_TYPE,
-            format!("{} \"{name}\" keeps no rows to read", kind_name(entry.relation.kind)),
-        )
-        .with_hint(format!(
-            "follow it with SUBSCRIBE {name}, or keep what you need: \
-             CREATE MATERIALIZED VIEW v AS SELECT ... FROM {name}"
-        ))),
-    }
 }
 
 /// The columns that are shown, without hidden sort columns.

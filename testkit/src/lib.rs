@@ -7,5 +7,6 @@
 #![forbid(unsafe_code)]
 
 pub mod generate;
+pub mod list_append;
 pub mod oracle;
 pub mod rng;

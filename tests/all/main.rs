@@ -3,8 +3,8 @@
 //! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against
 //! other engines' results, [`bank`] the invariant that no inconsistent engine keeps, [`oracle`]
 //! random queries against a naive evaluator, [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the
-//! program as a user starts it, [`docs`] the SQL of the documentation, [`tidy`] the rules of
-//! STYLE.md.
+//! program as a user starts it, [`docs`] the SQL of the documentation, [`transactions`] what several
+//! sessions see of each other, [`list_append`] the same in histories of many threads, [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
@@ -14,11 +14,13 @@ mod docs;
 mod durability;
 mod exactly_once;
 mod kill;
+mod list_append;
 mod nexmark;
 mod oracle;
 mod slt;
 mod subscribe;
 mod tidy;
+mod transactions;
 
 use std::path::PathBuf;
 

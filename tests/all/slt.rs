@@ -29,7 +29,9 @@ fn own_corpus_ad_hoc() {
 #[test]
 fn own_corpus_as_views() {
     let mut total = Tally::default();
-    for path in files(&root().join("tests/sql"), ".slt") {
+    // Inside a transaction a view shows the last epoch: queries there mean something else as views.
+    let is_block = |path: &std::path::PathBuf| path.to_string_lossy().contains("/transactions/");
+    for path in files(&root().join("tests/sql"), ".slt").into_iter().filter(|p| !is_block(p)) {
         total.add(run_file(&path, Way::Views, Fractions::Exact));
     }
     println!("own corpus, as views: {total}");

@@ -54,6 +54,13 @@ impl SqlState {
     pub const UNIQUE_VIOLATION: Self = Self("23505");
     pub const CHECK_VIOLATION: Self = Self("23514");
     pub const FOREIGN_KEY_VIOLATION: Self = Self("23503");
+    pub const ACTIVE_TRANSACTION: Self = Self("25001");
+    pub const READ_ONLY_TRANSACTION: Self = Self("25006");
+    pub const NO_ACTIVE_TRANSACTION: Self = Self("25P01");
+    pub const IN_FAILED_TRANSACTION: Self = Self("25P02");
+    pub const INVALID_SAVEPOINT: Self = Self("3B001");
+    pub const SERIALIZATION_FAILURE: Self = Self("40001");
+    pub const SNAPSHOT_TOO_OLD: Self = Self("72000");
     pub const DEPENDENT_OBJECTS: Self = Self("2BP01");
     pub const OBJECT_IN_WRONG_STATE: Self = Self("55000");
     pub const PROGRAM_LIMIT: Self = Self("54000");

@@ -8,12 +8,14 @@
 mod display;
 pub mod expr;
 pub mod query;
+pub mod transaction;
 
 pub use expr::{BinaryOp, Expr, ExprKind, FunctionCall, Literal, UnaryOp, WindowFrame, WindowSpec};
 pub use query::{
     Cte, Distinct, Emit, From, GroupBy, Join, JoinConstraint, JoinKind, OrderBy, Query, Select,
     SelectItem, SetOp, SetQuantifier, TableAlias, TimeWindowCall, TimeWindowKind,
 };
+pub use transaction::{Begin, Isolation, Transaction};
 
 use crate::span::Span;
 
@@ -99,7 +101,9 @@ pub enum StatementKind {
     WaitForSources,
     /// FLUSH: until all that was inserted is in all views.
     Flush,
-    /// A statement that is known but not built; `what` names it for the error ("BEGIN", "ALTER
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their kin.
+    Transaction(Transaction),
+    /// A statement that is known but not built; `what` names it for the error ("VACUUM", "ALTER
     /// TABLE").
     Unsupported { what: String },
 }

@@ -12,6 +12,7 @@ mod dml;
 mod relation;
 mod sink;
 mod subscribe;
+mod transaction;
 mod view;
 
 use sqlparser::tokenizer::Token;
@@ -97,11 +98,9 @@ fn statement(src: &Source<'_>, from: usize, to: usize) -> Result<Statement, Pars
 
 /// Heads of statements that are known but not built.
 const NOT_BUILT: &[&str] = &[
-    "ABORT",
     "ACKNOWLEDGE",
     "ALTER",
     "ANALYZE",
-    "BEGIN",
     "BENCH",
     "CALL",
     "CHECK",
@@ -109,12 +108,10 @@ const NOT_BUILT: &[&str] = &[
     "CLOSE",
     "CLUSTER",
     "COMMENT",
-    "COMMIT",
     "DEALLOCATE",
     "DECLARE",
     "DISCARD",
     "DO",
-    "END",
     "EXECUTE",
     "FETCH",
     "GRANT",
@@ -130,22 +127,17 @@ const NOT_BUILT: &[&str] = &[
     "REASSIGN",
     "REFRESH",
     "REINDEX",
-    "RELEASE",
     "RESET",
     "RESUME",
     "REVOKE",
-    "ROLLBACK",
-    "SAVEPOINT",
     "SECURITY",
-    "START",
     "UNLISTEN",
     "USE",
     "VACUUM",
 ];
 
 /// Heads whose second word belongs to their name.
-const TWO_WORDS: &[&str] =
-    &["ALTER", "PREPARE", "START", "COMMENT", "COMMIT", "ROLLBACK", "REFRESH"];
+const TWO_WORDS: &[&str] = &["ALTER", "PREPARE", "COMMENT", "REFRESH"];
 
 /// Second words that belong to a head's name.
 const SECOND_WORDS: &[&str] = &[
@@ -167,8 +159,6 @@ const SECOND_WORDS: &[&str] = &[
     "SUBSCRIPTION",
     "TRANSACTION",
     "ON",
-    "PREPARED",
-    "TO",
     "ALERT",
 ];
 
@@ -192,6 +182,14 @@ const BUILT: &[&str] = &[
     "COPY",
     "WAIT",
     "FLUSH",
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "END",
+    "ROLLBACK",
+    "ABORT",
+    "SAVEPOINT",
+    "RELEASE",
 ];
 
 impl Cursor<'_, '_> {
@@ -225,6 +223,11 @@ impl Cursor<'_, '_> {
             "SET" => self.set(),
             "COPY" => self.copy(),
             "WAIT" => self.wait(),
+            "BEGIN" | "START" => self.begin(),
+            "COMMIT" | "END" => self.commit(),
+            "ROLLBACK" | "ABORT" => self.rollback(),
+            "SAVEPOINT" => self.savepoint(),
+            "RELEASE" => self.release(),
             "FLUSH" => {
                 self.at += 1;
                 Ok(StatementKind::Flush)

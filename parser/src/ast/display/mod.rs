@@ -7,6 +7,7 @@
 mod expr;
 mod query;
 mod statement;
+mod transaction;
 
 use std::fmt::{self, Display, Formatter};
 

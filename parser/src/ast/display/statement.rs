@@ -46,6 +46,7 @@ impl Display for StatementKind {
             Self::Copy(copy) => copy.fmt(f),
             Self::WaitForSources => f.write_str("WAIT FOR SOURCES"),
             Self::Flush => f.write_str("FLUSH"),
+            Self::Transaction(transaction) => transaction.fmt(f),
             Self::Unsupported { what } => f.write_str(what),
         }
     }
