@@ -60,6 +60,7 @@ pub use arena_tr_types::{
     DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value, time,
 };
 pub use database::{Database, EventTime};
+pub use durable::inspect::{Checked, LogRecord, log_records};
 pub use durable::{ASYNC_LOSS_MILLIS, Durability};
 pub use engine::sources::Round;
 pub use error::{Error, ErrorKind, Result};

@@ -13,6 +13,8 @@ pub(crate) struct Args {
     pub(crate) jobs: Vec<Job>,
     /// A directory argument.
     pub(crate) directory: Option<String>,
+    /// What of the directory is to be looked at, without opening its database.
+    pub(crate) look: Option<Look>,
     /// How results are printed.
     pub(crate) format: Option<Format>,
     /// Print column names.
@@ -58,6 +60,8 @@ SQL that stays true while the data moves.
 usage: arena-tr [OPTIONS] [DIR]                  the interactive shell
        arena-tr [OPTIONS] [DIR] -c SQL | -f FILE run statements and leave (both may be repeated; FILE - is stdin)
        arena-tr [OPTIONS] [DIR] run FILE         run a script, show progress, print its materialized views
+       arena-tr log DIR                          print the records of a database's log
+       arena-tr check DIR                        see whether a database's files are sound
 
 DIR is the directory of a database, made if it is not there; without it the database is in memory.
 
@@ -75,6 +79,22 @@ options:
 Results go to standard output, everything else to standard error.
 exit codes: 0 done, 1 a statement failed, 2 wrong usage, 3 reading or writing failed, 130 interrupted
 ";
+
+/// What of a directory is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Its log, record by record.
+    Log,
+    /// Whether all is sound.
+    Check,
+}
+
+impl Args {
+    /// Whether nothing was said yet that a command of its own cannot follow.
+    fn is_bare(&self) -> bool {
+        self.directory.is_none() && self.jobs.is_empty()
+    }
+}
 
 impl Format {
     pub(crate) fn by_name(name: &str) -> Option<Self> {
@@ -95,6 +115,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
     let mut out = Args {
         jobs: Vec::new(),
         directory: None,
+        look: None,
         format: None,
         header: true,
         null: None,
@@ -116,6 +137,14 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
                 })?);
             }
             Long(name) if Format::by_name(name).is_some() => out.format = Format::by_name(name),
+            Value(word) if word == "log" && out.is_bare() => {
+                out.look = Some(Look::Log);
+                out.directory = Some(parser.value()?.string()?);
+            }
+            Value(word) if word == "check" && out.is_bare() => {
+                out.look = Some(Look::Check);
+                out.directory = Some(parser.value()?.string()?);
+            }
             Value(word) if word == "run" => {
                 out.jobs.push(Job::Run(parser.value()?.string()?));
             }

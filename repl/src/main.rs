@@ -16,13 +16,16 @@ mod render;
 mod script;
 mod shell;
 
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arena_tr::{CancelHandle, Database, Error, ErrorKind, Options};
+use arena_tr::disk::RealDisk;
+use arena_tr::{CancelHandle, Database, Error, ErrorKind, Options, log_records};
 
-use args::{Args, Job, Parsed};
+use args::{Args, Job, Look, Parsed};
 use render::Style;
 
 /// Why the program ends early.
@@ -126,7 +129,32 @@ fn open(args: &Args) -> Result<Database, Stop> {
     })
 }
 
+/// `log DIR` and `check DIR`.
+fn look(directory: &str, look: Look) -> Result<(), Stop> {
+    let mut out = std::io::stdout().lock();
+    let mut printed = Ok(());
+    let checked = log_records(&RealDisk, Path::new(directory), |record| {
+        if look == Look::Log && printed.is_ok() {
+            printed = writeln!(out, "{record}");
+        }
+    });
+    printed?;
+    let checked = checked.map_err(|error| {
+        eprintln!("{}", error.render());
+        Stop::Failed(error.kind())
+    })?;
+    let torn = if checked.torn { "; an unfinished record behind it will be cut off" } else { "" };
+    eprintln!(
+        "{} records up to epoch {}; the log ends at LSN {:X}{torn}",
+        checked.records, checked.epoch, checked.end
+    );
+    Ok(())
+}
+
 fn run(args: &Args) -> Result<(), Stop> {
+    if let (Some(what), Some(directory)) = (args.look, &args.directory) {
+        return look(directory, what);
+    }
     let db = open(args)?;
     let mut session = db.session();
     let interrupt = Interrupt::install(session.cancel_handle());

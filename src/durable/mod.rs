@@ -10,6 +10,7 @@
 //! Invariant: nothing leaves the database before it is durable, unless its session asked for
 //! `durability = async`.
 
+pub(crate) mod inspect;
 pub(crate) mod record;
 pub(crate) mod recover;
 mod upkeep;

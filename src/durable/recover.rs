@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arena_tr_storage::disk::Disk;
+use arena_tr_storage::disk::{Disk, DiskError};
 use arena_tr_storage::log::{Entry, Log, LogError, Lsn};
 use arena_tr_storage::manifest::{Manifest, ManifestError};
 use arena_tr_types::{Epoch, RelationId, SqlState};
@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 
 /// Names in a database's directory.
-const LOCK: &str = "lock";
-const LOG: &str = "log";
+pub(super) const LOCK: &str = "lock";
+pub(super) const LOG: &str = "log";
 /// Longer recoveries tell how far they are, this often.
 const PROGRESS_SECONDS: u64 = 1;
 
@@ -67,14 +67,7 @@ fn files(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Files, b
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         disk.sync_dir(parent).map_err(LogError::from)?;
     }
-    let lock = disk.lock(&dir.join(LOCK)).map_err(|error| match error.is_locked() {
-        true => Error::new(
-            SqlState("55006"),
-            format!("the database in {} is open already", dir.display()),
-        )
-        .with_hint("one process has it at a time; clones of its `Database` share it"),
-        false => LogError::from(error).into(),
-    })?;
+    let lock = disk.lock(&dir.join(LOCK)).map_err(|error| locked(dir, error))?;
     let manifest = Manifest::read(&*disk, dir).map_err(manifest_error)?;
     let is_new = manifest.is_none();
     let database =
@@ -83,7 +76,17 @@ fn files(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Files, b
     Ok((Files { disk, dir: dir.to_owned(), manifest, _lock: lock }, is_new))
 }
 
-fn manifest_error(error: ManifestError) -> Error {
+/// Why the lock of a directory cannot be had.
+pub(super) fn locked(dir: &Path, error: DiskError) -> Error {
+    if !error.is_locked() {
+        return LogError::from(error).into();
+    }
+    let message = format!("the database in {} is open already", dir.display());
+    Error::new(SqlState("55006"), message)
+        .with_hint("one process has it at a time; clones of its `Database` share it")
+}
+
+pub(super) fn manifest_error(error: ManifestError) -> Error {
     let message = error.to_string();
     match error {
         ManifestError::Disk(error) => LogError::from(error).into(),

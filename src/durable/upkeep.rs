@@ -1,8 +1,8 @@
 //! What a durable database does while nobody asks: makes the next segment ready, and syncs what was
 //! acknowledged without a sync.
 //!
-//! Invariant: it only makes things ready that a commit would otherwise wait for; whatever fails here
-//! fails again where somebody is told.
+//! Invariant: it only makes things ready that a commit would otherwise wait for; whatever fails
+//! here fails again where somebody is told.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

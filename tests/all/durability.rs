@@ -28,6 +28,10 @@ const SCRIPT: &[&str] = &[
     "CREATE MATERIALIZED VIEW owners AS SELECT a.owner, b.price FROM accounts a JOIN bids b ON a.id = b.auction",
     "CREATE TABLE copied AS SELECT id, balance FROM accounts WHERE balance > 10",
     "DELETE FROM accounts WHERE id = 3",
+    "BEGIN; UPDATE accounts SET balance = balance - 10 WHERE id = 1; SAVEPOINT s;
+       UPDATE accounts SET balance = 0; ROLLBACK TO s;
+       UPDATE accounts SET balance = balance + 10 WHERE id = 2;
+       INSERT INTO bids VALUES (2, 14, '2026-01-01 00:00:39'); COMMIT",
     "INSERT INTO bids VALUES (2, 13, '2026-01-01 00:00:40'), (3, NULL, '2026-01-01 00:00:41')",
     "DROP MATERIALIZED VIEW owners",
     "INSERT INTO accounts SELECT id + 10, 'copy', balance FROM copied",

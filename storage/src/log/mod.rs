@@ -48,8 +48,8 @@ pub enum LogIo {
 /// What a log is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOptions {
-    /// Bytes of a segment: a multiple of [`crate::disk::SECTOR_BYTES`], the same for all segments of
-    /// a database.
+    /// Bytes of a segment: a multiple of [`crate::disk::SECTOR_BYTES`], the same for all segments
+    /// of a database.
     pub segment_bytes: u64,
     /// How bytes get there. May be another at every opening.
     pub io: LogIo,

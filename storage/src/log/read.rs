@@ -35,8 +35,8 @@ pub struct Entry {
 pub struct LogEnd {
     /// The end of the last record.
     pub end: Lsn,
-    /// Where in the last segment's file the bytes end that are not zero: behind `end` they belong to
-    /// records that were never finished.
+    /// Where in the last segment's file the bytes end that are not zero: behind `end` they belong
+    /// to records that were never finished.
     pub(super) dirty_end: u64,
     /// The last segment.
     pub(super) header: segment::Header,
