@@ -37,10 +37,16 @@ impl Engine {
         }
         entry.checks = super::constraint::Checks::new(&relation, &self.pool)?;
         if !matches!(relation.kind, RelationKind::Source | RelationKind::View) {
-            entry.store = Some(self.new_store(&relation));
+            let mut store = self.new_store(&relation);
+            entry.numbers = super::index::add_all(&mut store, &relation)?;
+            entry.store = Some(store);
         }
         self.relations.insert(id, entry);
+        let linked = !relation.keys.foreign.is_empty();
         Arc::make_mut(&mut self.catalog).relations.insert(relation.name.clone(), relation);
+        if linked {
+            self.relink();
+        }
         Ok(id)
     }
 
@@ -232,6 +238,10 @@ impl Engine {
                 self.names(&readers).join(", ")
             )));
         }
+        if let (Some(link), false) = (self.links_from_others(id).first(), cascade) {
+            return Err(self.referenced_error(id, *link)?);
+        }
+        self.drop_links(id)?;
         for reader in readers {
             if self.relations.contains_key(&reader) {
                 self.drop_relation(reader, true)?;
@@ -259,6 +269,9 @@ impl Engine {
             let catalog = Arc::make_mut(&mut self.catalog);
             if catalog.relations.get(&entry.relation.name).is_some_and(|r| r.id == id) {
                 catalog.relations.remove(&entry.relation.name);
+            }
+            if !entry.relation.keys.foreign.is_empty() {
+                self.relink();
             }
         }
     }

@@ -5,7 +5,7 @@
 //! Invariant: constraints are checked before anything is applied.
 
 use arena_tr_parser::ast;
-use arena_tr_planner::bind::{self, BindOptions, Returning};
+use arena_tr_planner::bind::{self, BindOptions, BoundConflict, Returning};
 use arena_tr_planner::catalog::{Relation, RelationKind};
 use arena_tr_planner::physical::Op;
 use arena_tr_storage::Batch;
@@ -32,6 +32,20 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
     let mut deltas = Deltas::new();
     let types = rows.schema().types();
     let mut batches = Vec::with_capacity(rows.batches().len());
+    if let Some(conflict) = bound.on_conflict {
+        let written = upsert(&mut engine, &bound.relation, conflict, &rows, &mut deltas)?;
+        let tag = format!("INSERT 0 {}", written.rows());
+        let source = (&types[..], &[written][..]);
+        return finish(
+            &mut engine,
+            deltas,
+            tag,
+            "INSERT",
+            bound.returning,
+            &bound.relation,
+            source,
+        );
+    }
     for batch in rows.batches() {
         let batch = engine.check_rows(bound.relation.id, batch.clone())?;
         engine.accept_complete(bound.relation.id, batch.clone(), &mut deltas)?;
@@ -39,6 +53,41 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
     }
     let tag = format!("INSERT 0 {}", rows.len());
     finish(&mut engine, deltas, tag, "INSERT", bound.returning, &bound.relation, (&types, &batches))
+}
+
+/// INSERT ... ON CONFLICT: adds what it changes; the rows that were written.
+fn upsert(
+    engine: &mut Engine,
+    relation: &Relation,
+    conflict: BoundConflict,
+    rows: &Rows,
+    deltas: &mut Deltas,
+) -> Result<Batch> {
+    let types = relation.schema.types();
+    let mut proposed = Vec::with_capacity(rows.len());
+    for batch in rows.batches() {
+        proposed.extend(engine.check_rows(relation.id, batch.clone())?.to_rows(&types));
+    }
+    let written = super::conflict::resolve(engine, relation, conflict, proposed)?;
+    let (mut old, mut new) = (Vec::new(), Vec::with_capacity(written.len()));
+    for row in written {
+        old.push(row.old);
+        new.push(row.new);
+    }
+    let gone: Vec<_> = old.iter().flatten().cloned().collect();
+    let stored = engine.check_rows(relation.id, Batch::from_rows(&new, &types)?)?;
+    if gone.is_empty() {
+        engine.accept_complete(relation.id, stored.clone(), deltas)?;
+        return Ok(stored);
+    }
+    let delta = vec![Batch::from_rows(&gone, &types)?.negate(), stored.clone()];
+    deltas.insert(relation.id, Batch::consolidate(delta));
+    let replaced = || {
+        let pairs = old.into_iter().zip(stored.to_rows(&types));
+        pairs.filter_map(|(old, new)| Some((old?, Some(new)))).collect()
+    };
+    engine.refer(relation.id, replaced, deltas)?;
+    Ok(stored)
 }
 
 /// UPDATE.
@@ -59,7 +108,12 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
         delta.push(stored);
         batches.push(batch);
     }
-    let deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    let mut deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    let replaced = || {
+        let rows = batches.iter().flat_map(|batch| batch.to_rows(&types));
+        rows.map(|row| (row[..n].to_vec(), Some(row[n..2 * n].to_vec()))).collect()
+    };
+    engine.refer(bound.relation.id, replaced, &mut deltas)?;
     let tag = format!("UPDATE {}", rows.len());
     finish(&mut engine, deltas, tag, "UPDATE", bound.returning, &bound.relation, (&types, &batches))
 }
@@ -72,13 +126,15 @@ pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> 
     let rows = super::query::run(cx, &engine, bound.source)?;
     let own: Vec<usize> = (0..bound.relation.schema.len()).collect();
     let delta: Vec<Batch> = rows.batches().iter().map(|b| b.project(&own).negate()).collect();
-    let deltas = Deltas::from([(bound.relation.id, delta)]);
+    let mut deltas = Deltas::from([(bound.relation.id, delta)]);
+    let replaced = || rows.to_vec().into_iter().map(|row| (row, None)).collect();
+    engine.refer(bound.relation.id, replaced, &mut deltas)?;
     let tag = format!("DELETE {}", rows.len());
     let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
     finish(&mut engine, deltas, tag, "DELETE", bound.returning, &bound.relation, (&types, &batches))
 }
 
-fn must_be_table(relation: &Relation) -> Result<()> {
+pub(super) fn must_be_table(relation: &Relation) -> Result<()> {
     if relation.kind == RelationKind::Table {
         return Ok(());
     }

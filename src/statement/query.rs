@@ -84,8 +84,11 @@ pub(super) fn step_once(
 ) -> Result<(Task, StepOutput)> {
     let program = Arc::new(compile(plan, "query")?);
     let mut contents = Vec::with_capacity(plan.inputs.len());
-    for input in &plan.inputs {
-        contents.push(readable(engine, input.relation, &input.name)?);
+    for (i, input) in plan.inputs.iter().enumerate() {
+        contents.push(match super::point::find(engine, plan, i) {
+            Some(point) => point.rows()?,
+            None => readable(engine, input.relation, &input.name)?,
+        });
     }
     let slices: Vec<&[Batch]> = contents.iter().map(Vec::as_slice).collect();
     let mut task = Task::new(program, &engine.pool, 0)?;
