@@ -352,18 +352,15 @@ impl Binder<'_> {
         schema: &Schema,
     ) -> Result<Vec<(String, Expr)>, PlanError> {
         let mut checks: Vec<(String, Expr)> = Vec::new();
-        let of_columns = create.columns.iter().flat_map(|c| {
-            let base = format!("{name}_{}_check", c.name.name);
-            c.checks.iter().map(move |e| (None, base.clone(), e))
-        });
+        let of_columns = create.columns.iter().flat_map(|c| &c.checks).map(|e| (None, e));
         let of_table = create.constraints.iter().filter_map(|c| match &c.kind {
-            ConstraintKind::Check(e) => Some((c.name.as_ref(), format!("{name}_check"), e)),
+            ConstraintKind::Check(e) => Some((c.name.as_ref(), e)),
             _ => None,
         });
         // Names that are given come first, so that no made-up name is in their way.
         let (given, others): (Vec<_>, Vec<_>) =
-            of_columns.chain(of_table).partition(|(given, ..)| given.is_some());
-        for (given, base, expr) in given.into_iter().chain(others) {
+            of_columns.chain(of_table).partition(|(given, _)| given.is_some());
+        for (given, expr) in given.into_iter().chain(others) {
             let bound = self.over_own_columns(expr, Clause::Check, schema)?;
             let bound = self.boolean(bound, "CHECK")?;
             let taken = |n: &str| checks.iter().any(|(name, _)| name == n);
@@ -372,7 +369,10 @@ impl Binder<'_> {
                 let message = format!("check constraint \"{given}\" already exists");
                 return Err(PlanError::of(SqlState("42710"), message).at(expr.span));
             }
-            let base = given.map_or(base, |given| given.name.clone());
+            let base = match given {
+                Some(given) => given.name.clone(),
+                None => check_name(name, &bound, schema),
+            };
             let mut label = base.clone();
             let mut number = 0;
             while taken(&label) {
@@ -488,6 +488,18 @@ impl Binder<'_> {
             }
             _ => e,
         })
+    }
+}
+
+/// The name of a check that has none: that of the one column that it is about is part of it.
+fn check_name(table: &str, check: &Expr, schema: &Schema) -> String {
+    let mut columns = Vec::new();
+    check.each_column(&mut |c| columns.push(c));
+    columns.sort_unstable();
+    columns.dedup();
+    match columns.as_slice() {
+        [only] => format!("{table}_{}_check", schema.fields[*only].name),
+        _ => format!("{table}_check"),
     }
 }
 
