@@ -1,8 +1,8 @@
 //! Foreign keys: what a commit may not leave behind, and what follows a row that goes.
 //!
 //! Actions (CASCADE, SET NULL, SET DEFAULT) join the statement's changes before it commits; then
-//! the commit is checked as a whole, over the rows as they will be. So rows that need each other may
-//! come and go in one statement, and RESTRICT waits for the end of the statement as NO ACTION does.
+//! the commit is checked as a whole, over the rows as they will be. So rows that need each other
+//! may come and go in one statement, and RESTRICT waits for its end as NO ACTION does.
 //! Invariant: after a commit every key of a referencing row that has no NULL is a key of a row of
 //! the referenced table.
 
@@ -165,6 +165,11 @@ impl Engine {
         }
         for (id, delta) in deltas {
             let entry = self.entry(*id)?;
+            let is_linked = !entry.relation.keys.foreign.is_empty() || self.links.contains_key(id);
+            if let (Some(store), true) = (&entry.store, is_linked) {
+                // A key that is there twice is the more telling error.
+                store.check(delta)?;
+            }
             for at in 0..entry.relation.keys.foreign.len() {
                 self.check_child(Link { child: *id, at }, delta, deltas)?;
             }

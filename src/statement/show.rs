@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::rows::Rows;
 use crate::session::Outcome;
 
-/// SHOW {TABLES | SOURCES | STREAMS | VIEWS | MATERIALIZED VIEWS | SINKS | INDEXES | ALL | setting}.
+/// SHOW {TABLES | SOURCES | STREAMS | VIEWS | MATERIALIZED VIEWS | SINKS | INDEXES | ALL |
+/// setting}.
 pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Result<Outcome> {
     use RelationKind as K;
     let engine = cx.db.engine();

@@ -11,6 +11,7 @@ mod bank;
 mod cli;
 mod conformance;
 mod docs;
+mod keys;
 mod nexmark;
 mod oracle;
 mod slt;

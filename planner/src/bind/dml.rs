@@ -276,11 +276,7 @@ fn with_computed(source: Plan, relation: &Relation) -> Plan {
         return source;
     }
     let names: Vec<Arc<str>> = relation.schema.fields.iter().map(|f| f.name.clone()).collect();
-    let exprs = relation.computed.iter().enumerate().map(|(i, computed)| match computed {
-        Some(expr) => expr.clone(),
-        None => source.column(i),
-    });
-    let exprs = exprs.collect();
+    let exprs = super::conflict::with_computed(source.columns(), relation);
     build::project(source, exprs, &names)
 }
 

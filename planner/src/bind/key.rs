@@ -360,8 +360,7 @@ pub(super) fn same_columns(a: &[usize], b: &[usize]) -> bool {
 fn comparable(a: &DataType, b: &DataType) -> bool {
     let is_int = |t: &DataType| matches!(t, DataType::Int2 | DataType::Int4 | DataType::Int8);
     let is_text = |t: &DataType| matches!(t, DataType::Text | DataType::Varchar(_));
-    let is_char = |t: &DataType| matches!(t, DataType::Char(_));
     let is_numeric = |t: &DataType| matches!(t, DataType::Numeric(_));
-    let classes: [&dyn Fn(&DataType) -> bool; 4] = [&is_int, &is_text, &is_char, &is_numeric];
+    let classes: [&dyn Fn(&DataType) -> bool; 3] = [&is_int, &is_text, &is_numeric];
     a == b || classes.iter().any(|class| class(a) && class(b))
 }

@@ -2,8 +2,8 @@
 //!
 //! It becomes one query: the source joined with the table, and for each pair, or row without one,
 //! the first WHEN clause that holds, as a number. What the clauses make of the row stands behind.
-//! Invariant: a row of the query does something: rows that no clause takes, or DO NOTHING takes, are
-//! not among them.
+//! Invariant: a row of the query does something: rows that no clause takes, or DO NOTHING takes,
+//! are not among them.
 
 use std::sync::Arc;
 
