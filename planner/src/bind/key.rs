@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arena_tr_parser::Span;
 use arena_tr_parser::ast::{self, ConstraintKind};
-use arena_tr_types::{DataType, Schema, SqlState};
+use arena_tr_types::{DataType, Field, Schema, SqlState};
 
 use crate::catalog::{Catalog, ForeignKey, Index, Keys, Relation, RelationKind};
 use crate::error::PlanError;
@@ -265,21 +265,10 @@ impl Binder<'_> {
         (schema, primary): (&Schema, Option<&[usize]>),
         keys: &Keys,
     ) -> Result<ForeignKey, PlanError> {
-        let missing = |column: &ast::Ident| {
-            let message = format!(
-                "column \"{}\" referenced in foreign key constraint does not exist",
-                column.name
-            );
-            PlanError::of(SqlState::UNDEFINED_COLUMN, message).at(column.span)
-        };
-        let positions = |columns: &[ast::Ident], schema: &Schema| {
-            let find = |c: &ast::Ident| schema.index_of(&c.name).ok_or_else(|| missing(c));
-            columns.iter().map(find).collect::<Result<Vec<usize>, PlanError>>()
-        };
-        let columns = positions(&def.columns, schema)?;
+        let columns = referencing(&def.columns, schema)?;
         let parent = catalog_name(&def.parent);
         let relation;
-        let (parent_schema, parent_primary, parent_keys) = if parent == name {
+        let parent_side = if parent == name {
             (schema, primary, keys)
         } else {
             relation = self.relation(&def.parent)?;
@@ -290,48 +279,22 @@ impl Binder<'_> {
             }
             (&relation.schema, relation.primary_key.as_deref(), &relation.keys)
         };
-        let parent_columns = if def.parent_columns.is_empty() {
-            parent_primary.map(<[usize]>::to_vec).ok_or_else(|| {
-                let message = format!("there is no primary key for referenced table \"{parent}\"");
-                PlanError::of(SqlState("42704"), message).at(def.span)
-            })?
-        } else {
-            positions(&def.parent_columns, parent_schema)?
-        };
-        if columns.len() != parent_columns.len() {
-            let message = "number of referencing and referenced columns for foreign key disagree";
-            return Err(PlanError::of(SqlState("42830"), message).at(def.span));
-        }
-        if !is_key(&parent_columns, parent_primary, parent_keys) {
-            let message = format!(
-                "there is no unique constraint matching given keys for referenced table \"{parent}\""
-            );
-            return Err(PlanError::of(SqlState("42830"), message).at(def.span));
-        }
+        let parent_columns = referenced(def, &parent, parent_side, columns.len())?;
+        let taken = |n: &str| keys.foreign.iter().any(|k| k.name == n);
         let label = match given {
-            Some(given) if keys.foreign.iter().any(|k| k.name == given.name) => {
+            Some(given) if taken(&given.name) => {
+                let given_name = &given.name;
                 let message =
-                    format!("constraint \"{}\" for relation \"{name}\" already exists", given.name);
+                    format!("constraint \"{given_name}\" for relation \"{name}\" already exists");
                 return Err(PlanError::of(SqlState("42710"), message).at(given.span));
             }
             Some(given) => given.name.clone(),
-            None => choose_name(name, schema, &columns, "fkey", &|n| {
-                keys.foreign.iter().any(|k| k.name == n)
-            }),
+            None => choose_name(name, schema, &columns, "fkey", &taken),
         };
         for (own, other) in columns.iter().zip(&parent_columns) {
-            let (own, other) = (&schema.fields[*own], &parent_schema.fields[*other]);
+            let (own, other) = (&schema.fields[*own], &parent_side.0.fields[*other]);
             if !comparable(&own.data_type, &other.data_type) {
-                let message = format!("foreign key constraint \"{label}\" cannot be implemented");
-                let hint = format!(
-                    "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
-                    own.name,
-                    other.name,
-                    type_name(&own.data_type),
-                    type_name(&other.data_type)
-                );
-                let error = PlanError::of(SqlState::DATATYPE_MISMATCH, message);
-                return Err(error.with_hint(hint).at(def.span));
+                return Err(incompatible(&label, own, other).at(def.span));
             }
         }
         Ok(ForeignKey {
@@ -343,6 +306,60 @@ impl Binder<'_> {
             on_update: def.on_update,
         })
     }
+}
+
+/// Positions of the columns that a foreign key names.
+fn referencing(columns: &[ast::Ident], schema: &Schema) -> Result<Vec<usize>, PlanError> {
+    let position = |column: &ast::Ident| {
+        schema.index_of(&column.name).ok_or_else(|| {
+            let message = format!(
+                "column \"{}\" referenced in foreign key constraint does not exist",
+                column.name
+            );
+            PlanError::of(SqlState::UNDEFINED_COLUMN, message).at(column.span)
+        })
+    };
+    columns.iter().map(position).collect()
+}
+
+/// Positions of the columns that a foreign key references: so many, and a key of their table.
+fn referenced(
+    def: &ast::ForeignKey,
+    parent: &str,
+    (schema, primary, keys): (&Schema, Option<&[usize]>, &Keys),
+    wanted: usize,
+) -> Result<Vec<usize>, PlanError> {
+    let columns = if def.parent_columns.is_empty() {
+        primary.map(<[usize]>::to_vec).ok_or_else(|| {
+            let message = format!("there is no primary key for referenced table \"{parent}\"");
+            PlanError::of(SqlState("42704"), message).at(def.span)
+        })?
+    } else {
+        referencing(&def.parent_columns, schema)?
+    };
+    if columns.len() != wanted {
+        let message = "number of referencing and referenced columns for foreign key disagree";
+        return Err(PlanError::of(SqlState("42830"), message).at(def.span));
+    }
+    if !is_key(&columns, primary, keys) {
+        let message = format!(
+            "there is no unique constraint matching given keys for referenced table \"{parent}\""
+        );
+        return Err(PlanError::of(SqlState("42830"), message).at(def.span));
+    }
+    Ok(columns)
+}
+
+/// The error of columns of a foreign key that no index compares.
+fn incompatible(label: &str, own: &Field, other: &Field) -> PlanError {
+    let message = format!("foreign key constraint \"{label}\" cannot be implemented");
+    PlanError::of(SqlState::DATATYPE_MISMATCH, message).with_hint(format!(
+        "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
+        own.name,
+        other.name,
+        type_name(&own.data_type),
+        type_name(&other.data_type)
+    ))
 }
 
 /// Whether no two rows have the same values in these columns.
