@@ -190,6 +190,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    pub(crate) fn of(connectors: &[Arc<dyn Connector>]) -> Self {
+        let mut registry = Self::default();
+        connectors.iter().for_each(|connector| registry.add(Arc::clone(connector)));
+        registry
+    }
+
     pub(crate) fn add(&mut self, connector: Arc<dyn Connector>) {
         self.by_name.insert(connector.name(), connector);
     }

@@ -127,6 +127,7 @@ pub(crate) fn plain_relation(
         defaults: none.clone(),
         computed: none,
         checks: Vec::new(),
+        keys: Default::default(),
         view_query: None,
         view_columns: Vec::new(),
     }

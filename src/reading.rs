@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arena_tr_planner::catalog::Catalog;
-use arena_tr_planner::physical::PhysicalPlan;
+use arena_tr_planner::physical::{Input, PhysicalPlan};
 use arena_tr_storage::Batch;
 use arena_tr_storage::arena::Pool;
 use arena_tr_storage::table::TableSnapshot;
@@ -24,6 +24,8 @@ pub(crate) struct ReadView {
     pub(crate) now: Timestamp,
     pub(crate) pool: Pool,
     contents: BTreeMap<RelationId, Contents>,
+    /// Of some inputs of the plan only the rows that a key names.
+    points: BTreeMap<usize, Vec<Batch>>,
 }
 
 /// The rows of a relation.
@@ -41,6 +43,7 @@ impl ReadView {
             now: engine.time(),
             pool: engine.pool.clone(),
             contents: BTreeMap::new(),
+            points: BTreeMap::new(),
         }
     }
 
@@ -51,8 +54,10 @@ impl ReadView {
     pub(crate) fn of(engine: &Engine, plan: &PhysicalPlan) -> Result<Self> {
         let mut view = Self::new(engine);
         view.add_system(engine, plan)?;
-        for input in &plan.inputs {
-            if !view.contents.contains_key(&input.relation) {
+        for (i, input) in plan.inputs.iter().enumerate() {
+            if let Some(point) = crate::statement::point::find(engine, plan, i) {
+                view.points.insert(i, point.rows()?);
+            } else if !view.contents.contains_key(&input.relation) {
                 let snapshot = engine.entry(input.relation)?.snapshot()?;
                 view.contents.insert(input.relation, Contents::Kept(snapshot));
             }
@@ -93,12 +98,15 @@ impl ReadView {
 
     /// The rows of the relations that a plan reads, in its order.
     pub(crate) fn inputs(&self, plan: &PhysicalPlan) -> Vec<Vec<Batch>> {
-        let rows = |id| match self.contents.get(id) {
+        let rows = |id: &RelationId| match self.contents.get(id) {
             Some(Contents::Kept(snapshot)) => snapshot.scan(),
             Some(Contents::Made(batches)) => batches.clone(),
             None => Vec::new(),
         };
-        plan.inputs.iter().map(|input| rows(&input.relation)).collect()
+        let of = |(i, input): (usize, &Input)| {
+            self.points.get(&i).cloned().unwrap_or_else(|| rows(&input.relation))
+        };
+        plan.inputs.iter().enumerate().map(of).collect()
     }
 }
 

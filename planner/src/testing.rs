@@ -79,6 +79,7 @@ fn relation(id: u32, name: &str, kind: RelationKind, columns: &[(&str, DataType)
         defaults: vec![None; columns.len()],
         computed: vec![None; columns.len()],
         checks: Vec::new(),
+        keys: Default::default(),
         view_query: None,
         view_columns: Vec::new(),
     }

@@ -39,8 +39,8 @@ pub struct Checked {
     pub epoch: u64,
     /// Where the log ends.
     pub end: u64,
-    /// Whether records were begun behind the end that were never finished; they are cut off when the
-    /// database is opened.
+    /// Whether records were begun behind the end that were never finished; they are cut off when
+    /// the database is opened.
     pub torn: bool,
 }
 

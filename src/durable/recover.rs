@@ -37,9 +37,6 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Database> {
     let (mut files, is_new) = files(disk, dir, &options)?;
     let log_dir = dir.join(LOG);
     let db = Database::with_options(options.clone());
-    for connector in &options.connectors {
-        db.register(Arc::clone(connector));
-    }
     let (disk, seed) = (Arc::clone(&files.disk), options.random.next_u64());
     let log = if is_new {
         create(disk, &log_dir, &mut files, seed, &options)?

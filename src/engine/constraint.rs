@@ -9,7 +9,9 @@ use arena_tr_planner::catalog::Relation;
 use arena_tr_planner::physical::Op;
 use arena_tr_storage::Batch;
 use arena_tr_storage::arena::Pool;
-use arena_tr_types::{DataType, Epoch, Field, RelationId, Schema, SqlState, Timestamp, Value};
+use arena_tr_types::{
+    DataType, Epoch, Field, RelationId, Schema, SqlError, SqlState, Timestamp, Value,
+};
 use arena_tr_vm::{OnError, StepInput, Task, compile};
 
 use super::define::row_plan;
@@ -86,24 +88,37 @@ impl Engine {
         }
         for (field, column) in relation.schema.fields.iter().zip(&batch.columns) {
             if !field.nullable && column.null_count() > 0 {
-                return Err(Error::new(
-                    SqlState::NOT_NULL_VIOLATION,
-                    format!(
-                        "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
-                        field.name, relation.name
-                    ),
-                ));
+                let row = (0..batch.rows()).find(|row| column.is_null(*row)).unwrap_or(0);
+                let message = format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    field.name, relation.name
+                );
+                return Err(failing(SqlState::NOT_NULL_VIOLATION, message, &batch, row, relation));
             }
         }
         let Some(checks) = checks else { return Ok(batch) };
         let Some((name, row_idx)) = checks.broken(&batch, now)? else { return Ok(batch) };
-        let row = Value::Struct(batch.row(row_idx, &relation.schema.types()).into());
-        Err(Error::new(
-            SqlState::CHECK_VIOLATION,
-            format!(
-                "new row for relation \"{}\" violates check constraint \"{name}\": {row}",
-                relation.name
-            ),
-        ))
+        let message = format!(
+            "new row for relation \"{}\" violates check constraint \"{name}\"",
+            relation.name
+        );
+        Err(failing(SqlState::CHECK_VIOLATION, message, &batch, row_idx, relation))
     }
+}
+
+/// The error of a row that breaks a constraint.
+fn failing(
+    state: SqlState,
+    message: String,
+    batch: &Batch,
+    row: usize,
+    relation: &Relation,
+) -> Error {
+    let values = batch.row(row, &relation.schema.types());
+    let text = |value: &Value| match value {
+        Value::Null => "null".to_owned(),
+        other => other.to_string(),
+    };
+    let row = values.iter().map(text).collect::<Vec<_>>().join(", ");
+    SqlError::new(state, message).with_detail(format!("Failing row contains ({row}).")).into()
 }

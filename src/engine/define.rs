@@ -37,22 +37,34 @@ impl Engine {
         }
         entry.checks = super::constraint::Checks::new(&relation, &self.pool)?;
         if !matches!(relation.kind, RelationKind::Source | RelationKind::View) {
-            entry.store = Some(self.new_store(&relation));
+            let mut store = self.new_store(&relation);
+            entry.numbers = super::index::add_all(&mut store, &relation)?;
+            entry.store = Some(store);
         }
         self.relations.insert(id, entry);
+        let linked = !relation.keys.foreign.is_empty();
         Arc::make_mut(&mut self.catalog).relations.insert(relation.name.clone(), relation);
+        if linked {
+            self.relink();
+        }
         Ok(id)
     }
 
     /// An empty store of a relation's rows for a transaction's own use, with its keys.
-    pub(crate) fn scratch_store(pool: &Pool, relation: &Relation) -> RelationStore {
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub(crate) fn scratch_store(pool: &Pool, relation: &Relation) -> Result<RelationStore> {
         let (types, key) = (relation.schema.types(), relation.primary_key.as_deref());
-        RelationStore::keyed(pool, Self::owner(RelationId(0), Tier::Keyed), &types, key)
+        let owner = Self::owner(RelationId(0), Tier::Keyed);
+        let mut store = RelationStore::keyed(pool, owner, &types, key);
+        super::index::add_all(&mut store, relation)?;
+        Ok(store)
     }
 
     /// Whether rows of the relation must differ in some key.
     pub(crate) fn has_keys(relation: &Relation) -> bool {
-        !relation.append_only && relation.primary_key.is_some()
+        !relation.append_only && relation.unique_keys().next().is_some()
     }
 
     fn new_store(&self, relation: &Relation) -> RelationStore {
@@ -244,6 +256,10 @@ impl Engine {
                 self.names(&readers).join(", ")
             )));
         }
+        if let (Some(link), false) = (self.links_from_others(id).first(), cascade) {
+            return Err(self.referenced_error(id, *link)?);
+        }
+        self.drop_links(id)?;
         for reader in readers {
             if self.relations.contains_key(&reader) {
                 self.drop_relation(reader, true)?;
@@ -271,6 +287,9 @@ impl Engine {
             let catalog = Arc::make_mut(&mut self.catalog);
             if catalog.relations.get(&entry.relation.name).is_some_and(|r| r.id == id) {
                 catalog.relations.remove(&entry.relation.name);
+            }
+            if !entry.relation.keys.foreign.is_empty() {
+                self.relink();
             }
         }
     }

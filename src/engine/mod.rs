@@ -11,6 +11,8 @@ pub(crate) mod commit;
 pub(crate) mod constraint;
 pub(crate) mod define;
 pub(crate) mod fit;
+pub(crate) mod foreign;
+pub(crate) mod index;
 mod ingest;
 pub(crate) mod sources;
 
@@ -43,6 +45,8 @@ pub(crate) struct Engine {
     pub(crate) relations: BTreeMap<RelationId, Entry>,
     /// Everything with a program, in the order in which they step: each after all it reads.
     pub(crate) order: Vec<RelationId>,
+    /// Foreign keys by the table that they reference.
+    pub(crate) links: foreign::Links,
     /// Sinks by name.
     pub(crate) sinks: BTreeMap<String, SinkEntry>,
     pub(crate) epoch: Epoch,
@@ -74,6 +78,8 @@ pub(crate) struct Entry {
     pub(crate) sql: String,
     /// Contents, unless it is a source or a plain view.
     pub(crate) store: Option<RelationStore>,
+    /// The numbers of its indexes in the contents.
+    pub(crate) numbers: index::Numbers,
     /// Event time at the door, for sources and streams that declare it.
     pub(crate) gate: Option<Gate>,
     /// Where its late rows go; `None`: counted only.
@@ -169,9 +175,10 @@ impl Engine {
             pool,
             options,
             catalog: Arc::new(crate::introspect::catalog()),
-            connectors: Registry::default(),
+            connectors: Registry::of(&options.connectors),
             relations: BTreeMap::new(),
             order: Vec::new(),
+            links: foreign::Links::new(),
             sinks: BTreeMap::new(),
             epoch: Epoch(0),
             now: Timestamp::MIN,
@@ -266,6 +273,7 @@ impl Entry {
             relation,
             sql: sql.into(),
             store: None,
+            numbers: index::Numbers::default(),
             gate: None,
             late: None,
             late_is_error: false,

@@ -81,6 +81,7 @@ pub(super) fn admit(cx: &Context<'_>, statement: &StatementKind) -> Result<()> {
         StatementKind::Insert(_) => Some("INSERT"),
         StatementKind::Update(_) => Some("UPDATE"),
         StatementKind::Delete(_) => Some("DELETE"),
+        StatementKind::Merge(_) => Some("MERGE"),
         StatementKind::Copy(copy) if copy.from => Some("COPY FROM"),
         _ => None,
     };
@@ -112,6 +113,8 @@ fn refused(statement: &StatementKind) -> Option<&'static str> {
         }
         StatementKind::CreateView(_) => Some("CREATE VIEW"),
         StatementKind::CreateSink(_) => Some("CREATE SINK"),
+        StatementKind::CreateIndex(_) => Some("CREATE INDEX"),
+        StatementKind::Merge(_) => Some("MERGE"),
         StatementKind::Drop { .. } => Some("DROP"),
         StatementKind::Subscribe(_) => Some("SUBSCRIBE"),
         StatementKind::WaitForSources => Some("WAIT FOR SOURCES"),

@@ -200,7 +200,10 @@ fn taken(
     tag: &str,
 ) -> Result<Option<Outcome>> {
     let key = catalog_name(name);
-    let Some(old) = engine.find(&key).cloned() else { return Ok(None) };
+    let Some(old) = engine.find(&key).cloned() else {
+        let index = engine.catalog.is_taken(&key);
+        return if index { Err(duplicate(&key).at(name.span)) } else { Ok(None) };
+    };
     if if_not_exists {
         let notices = vec![format!("relation \"{key}\" already exists, skipping")];
         return Ok(Some(Outcome { notices, ..Outcome::tag(tag) }));
@@ -371,6 +374,9 @@ pub(super) fn drop(
     names: &[ast::ObjectName],
     cascade: bool,
 ) -> Result<Outcome> {
+    if kind == ObjectKind::Index {
+        return super::index::drop(engine, names, if_exists, cascade);
+    }
     let tag = format!("DROP {}", object_name(kind).to_uppercase());
     let mut notices = Vec::new();
     let mut found = Vec::new();
@@ -398,12 +404,25 @@ pub(super) fn drop(
             None => return Err(missing(kind, &key).at(name.span)),
         }
     }
-    for id in found {
+    for id in children_first(engine, found) {
         if engine.relations.contains_key(&id) {
             engine.drop_relation(id, cascade)?;
         }
     }
     Ok(Outcome { notices, ..Outcome::tag(tag) })
+}
+
+/// Tables in an order in which those that reference others come first.
+fn children_first(engine: &Engine, mut left: Vec<RelationId>) -> Vec<RelationId> {
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let is_free = |id: &RelationId| {
+            engine.links_from_others(*id).iter().all(|link| ordered.contains(&link.child))
+        };
+        let next = left.iter().position(is_free).unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
 }
 
 fn missing(kind: ObjectKind, name: &str) -> Error {
@@ -449,6 +468,7 @@ fn object_name(kind: ObjectKind) -> &'static str {
         ObjectKind::View => "view",
         ObjectKind::MaterializedView => "materialized view",
         ObjectKind::Sink => "sink",
+        ObjectKind::Index => "index",
     }
 }
 
@@ -464,7 +484,7 @@ fn fits(kind: ObjectKind, relation: &Relation) -> bool {
         ),
         ObjectKind::View => relation.kind == RelationKind::View,
         ObjectKind::MaterializedView => relation.kind == RelationKind::MaterializedView,
-        ObjectKind::Sink => false,
+        ObjectKind::Sink | ObjectKind::Index => false,
     }
 }
 

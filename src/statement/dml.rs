@@ -5,16 +5,17 @@
 //! Invariant: constraints are checked before anything is applied.
 
 use arena_tr_parser::ast;
-use arena_tr_planner::bind::{self, BindOptions, Returning};
+use arena_tr_planner::bind::{self, BindOptions, BoundConflict, Returning};
 use arena_tr_planner::catalog::{Relation, RelationKind};
 use arena_tr_planner::physical::Op;
 use arena_tr_storage::Batch;
-use arena_tr_types::{DataType, Epoch, SqlState, Timestamp};
+use arena_tr_types::{DataType, Epoch, RelationId, SqlState, Timestamp};
 use arena_tr_vm::{OnError, StepInput, Task, compile};
 
 use super::Context;
 use crate::engine::commit::Deltas;
 use crate::engine::define::row_plan;
+use crate::engine::foreign::Replaced;
 use crate::engine::{Engine, kind_name};
 use crate::error::{Error, Result};
 use crate::rows::Rows;
@@ -32,6 +33,24 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
     let mut deltas = Deltas::new();
     let types = rows.schema().types();
     let mut batches = Vec::with_capacity(rows.batches().len());
+    if let Some(conflict) = bound.on_conflict {
+        if cx.in_block() {
+            return Err(Error::unsupported("ON CONFLICT in a transaction of several statements"));
+        }
+        let written = upsert(&mut engine, &bound.relation, conflict, &rows, &mut deltas)?;
+        let tag = format!("INSERT 0 {}", written.rows());
+        let source = (&types[..], &[written][..]);
+        return finish(
+            cx,
+            &mut engine,
+            deltas,
+            tag,
+            "INSERT",
+            bound.returning,
+            &bound.relation,
+            source,
+        );
+    }
     for batch in rows.batches() {
         let batch = engine.check_rows(bound.relation.id, batch.clone())?;
         cx.take_in(&mut engine, bound.relation.id, batch.clone(), &mut deltas)?;
@@ -48,6 +67,41 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
         &bound.relation,
         (&types, &batches),
     )
+}
+
+/// INSERT ... ON CONFLICT: adds what it changes; the rows that were written.
+fn upsert(
+    engine: &mut Engine,
+    relation: &Relation,
+    conflict: BoundConflict,
+    rows: &Rows,
+    deltas: &mut Deltas,
+) -> Result<Batch> {
+    let types = relation.schema.types();
+    let mut proposed = Vec::with_capacity(rows.len());
+    for batch in rows.batches() {
+        proposed.extend(engine.check_rows(relation.id, batch.clone())?.to_rows(&types));
+    }
+    let written = super::conflict::resolve(engine, relation, conflict, proposed)?;
+    let (mut old, mut new) = (Vec::new(), Vec::with_capacity(written.len()));
+    for row in written {
+        old.push(row.old);
+        new.push(row.new);
+    }
+    let gone: Vec<_> = old.iter().flatten().cloned().collect();
+    let stored = engine.check_rows(relation.id, Batch::from_rows(&new, &types)?)?;
+    if gone.is_empty() {
+        engine.accept_complete(relation.id, stored.clone(), deltas)?;
+        return Ok(stored);
+    }
+    let delta = vec![Batch::from_rows(&gone, &types)?.negate(), stored.clone()];
+    deltas.insert(relation.id, Batch::consolidate(delta));
+    let replaced = || {
+        let pairs = old.into_iter().zip(stored.to_rows(&types));
+        pairs.filter_map(|(old, new)| Some((old?, Some(new)))).collect()
+    };
+    engine.refer(relation.id, replaced, deltas)?;
+    Ok(stored)
 }
 
 /// UPDATE.
@@ -69,7 +123,12 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
         delta.push(stored);
         batches.push(batch);
     }
-    let deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    let mut deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    let replaced = || {
+        let rows = batches.iter().flat_map(|batch| batch.to_rows(&types));
+        rows.map(|row| (row[..n].to_vec(), Some(row[n..2 * n].to_vec()))).collect()
+    };
+    follow(cx, &mut engine, bound.relation.id, replaced, &mut deltas)?;
     let tag = format!("UPDATE {}", rows.len());
     finish(
         cx,
@@ -92,7 +151,9 @@ pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> 
     let (mut engine, rows) = super::query::source(cx, engine, bound.source, changed)?;
     let own: Vec<usize> = (0..bound.relation.schema.len()).collect();
     let delta: Vec<Batch> = rows.batches().iter().map(|b| b.project(&own).negate()).collect();
-    let deltas = Deltas::from([(bound.relation.id, delta)]);
+    let mut deltas = Deltas::from([(bound.relation.id, delta)]);
+    let replaced = || rows.to_vec().into_iter().map(|row| (row, None)).collect();
+    follow(cx, &mut engine, bound.relation.id, replaced, &mut deltas)?;
     let tag = format!("DELETE {}", rows.len());
     let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
     finish(
@@ -107,7 +168,28 @@ pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> 
     )
 }
 
-fn must_be_table(relation: &Relation) -> Result<()> {
+/// Adds what foreign keys do when rows of a table go. In a transaction of several statements they
+/// do nothing yet but refuse, when it commits.
+fn follow(
+    cx: &Context<'_>,
+    engine: &mut Engine,
+    id: RelationId,
+    replaced: impl FnOnce() -> Vec<Replaced>,
+    deltas: &mut Deltas,
+) -> Result<()> {
+    if !cx.in_block() {
+        return engine.refer(id, replaced, deltas);
+    }
+    if engine.has_referential_actions(id) {
+        return Err(Error::unsupported(
+            "changing rows that foreign keys with actions reference, in a transaction of several \
+             statements,",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn must_be_table(relation: &Relation) -> Result<()> {
     if relation.kind == RelationKind::Table {
         return Ok(());
     }

@@ -94,7 +94,16 @@ fn planned(
         return Ok(arena_tr_planner::logical::display::explain(&plan, &engine.catalog));
     }
     let lowered = arena_tr_planner::lower(plan, &engine.catalog, &mode)?;
-    show(form, &lowered, view.unwrap_or("query"))
+    let mut text = show(form, &lowered, view.unwrap_or("query"))?;
+    if form == ExplainForm::Physical && mode == Mode::AdHoc {
+        for input in 0..lowered.plan.inputs.len() {
+            if let Some(point) = super::point::find(engine, &lowered.plan, input) {
+                text.push_str(&point.describe());
+                text.push('\n');
+            }
+        }
+    }
+    Ok(text)
 }
 
 fn show(form: ExplainForm, lowered: &Lowered, name: &str) -> Result<String> {

@@ -6,11 +6,15 @@
 //! Invariant: a handler that fails leaves the database as it found it.
 
 mod block;
+mod conflict;
 mod copy;
 mod copy_text;
 pub(crate) mod ddl;
 mod dml;
 mod explain;
+mod index;
+mod merge;
+pub(crate) mod point;
 mod query;
 mod settings;
 mod show;
@@ -64,12 +68,16 @@ pub(crate) fn run(
         StatementKind::CreateSink(create) => {
             define(cx, |engine| ddl::create_sink(cx, engine, create))
         }
+        StatementKind::CreateIndex(create) => {
+            define(cx, |engine| index::create(cx, engine, create))
+        }
         StatementKind::Drop { kind, if_exists, names, cascade } => {
             define(cx, |engine| ddl::drop(engine, *kind, *if_exists, names, *cascade))
         }
         StatementKind::Insert(insert) => dml::insert(cx, insert),
         StatementKind::Update(update) => dml::update(cx, update),
         StatementKind::Delete(delete) => dml::delete(cx, delete),
+        StatementKind::Merge(merge) => merge::merge(cx, merge),
         StatementKind::Subscribe(subscribe) => subscribe::subscribe(cx, subscribe),
         StatementKind::Explain(explain) => explain::explain(cx, explain),
         StatementKind::Show { what } => show::show(cx, settings, what),

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::rows::Rows;
 use crate::session::Outcome;
 
-/// SHOW {TABLES | SOURCES | STREAMS | VIEWS | MATERIALIZED VIEWS | SINKS | ALL | setting}.
+/// SHOW {TABLES | SOURCES | STREAMS | VIEWS | MATERIALIZED VIEWS | SINKS | INDEXES | ALL |
+/// setting}.
 pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Result<Outcome> {
     use RelationKind as K;
     let engine = cx.db.engine();
@@ -23,6 +24,14 @@ pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Resul
         "streams" => list(&engine, &[K::Stream]),
         "views" => list(&engine, &[K::View, K::MaterializedView]),
         "materialized views" | "materialized_views" => list(&engine, &[K::MaterializedView]),
+        "indexes" => {
+            let tables = engine.catalog.relations.values();
+            let rows = tables.flat_map(|table| {
+                let indexes = table.keys.indexes.iter();
+                indexes.map(|index| vec![index.name.clone(), table.name.clone()])
+            });
+            texts(&["name", "table"], rows)
+        }
         "sinks" => {
             let rows = engine.sinks.iter().map(|(name, sink)| {
                 let state =
@@ -61,7 +70,31 @@ pub(super) fn describe(cx: &Context<'_>, name: &ObjectName) -> Result<Outcome> {
             remarks(relation, i),
         ]
     });
-    texts(&["column", "type", "nullable", "remarks"], rows)
+    texts(&["column", "type", "nullable", "remarks"], rows.chain(key_rows(relation)))
+}
+
+/// A row for each index and foreign key: its name, what it is, nothing, its columns.
+fn key_rows(relation: &Relation) -> impl Iterator<Item = Vec<String>> {
+    let names = |relation: &Relation, columns: &[usize]| {
+        let names = columns.iter().map(|c| relation.schema.fields[*c].name.to_string());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let row = |name: &str, what: &str, remark: String| {
+        vec![name.to_owned(), what.to_owned(), String::new(), remark]
+    };
+    let indexes = relation.keys.indexes.iter().map(move |index| {
+        let what = match (index.constraint, index.unique) {
+            (true, _) => "unique constraint",
+            (false, true) => "unique index",
+            (false, false) => "index",
+        };
+        row(&index.name, what, format!("({})", names(relation, &index.columns)))
+    });
+    let foreign = relation.keys.foreign.iter().map(move |key| {
+        let columns = names(relation, &key.columns);
+        row(&key.name, "foreign key", format!("({columns}) references {}", key.parent))
+    });
+    indexes.chain(foreign)
 }
 
 fn remarks(relation: &Relation, column: usize) -> String {

@@ -72,7 +72,7 @@ impl Work {
         pool: &Pool,
     ) -> Result<&mut RelationStore> {
         if !matches!(self.own, Some(Own::Whole(_))) {
-            let mut store = Engine::scratch_store(pool, relation);
+            let mut store = Engine::scratch_store(pool, relation)?;
             store.apply(&base.scan())?;
             for delta in &self.staged {
                 store.apply(delta)?;
@@ -122,12 +122,12 @@ impl Work {
         live.check(delta)?;
         let changed = changed_since(base, live);
         if !changed.is_empty() {
-            let mut before = Engine::scratch_store(pool, relation);
+            let mut before = Engine::scratch_store(pool, relation)?;
             before.apply(&changed)?;
             before.check(delta)?;
         }
         if self.own.is_none() {
-            let mut arrived = Engine::scratch_store(pool, relation);
+            let mut arrived = Engine::scratch_store(pool, relation)?;
             for delta in &self.staged {
                 arrived.apply(delta)?;
             }

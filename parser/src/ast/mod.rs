@@ -5,16 +5,23 @@
 //! Invariant: the height of any tree is at most the limit that lowering enforces, so walking one by
 //! recursion is safe.
 
+pub mod change;
 mod display;
 pub mod expr;
 pub mod query;
+pub mod table;
 pub mod transaction;
 
+pub use change::{
+    ConflictTarget, ConflictUpdate, Delete, Insert, Merge, MergeAction, MergeClause, OnConflict,
+    Update, With,
+};
 pub use expr::{BinaryOp, Expr, ExprKind, FunctionCall, Literal, UnaryOp, WindowFrame, WindowSpec};
 pub use query::{
     Cte, Distinct, Emit, From, GroupBy, Join, JoinConstraint, JoinKind, OrderBy, Query, Select,
     SelectItem, SetOp, SetQuantifier, TableAlias, TimeWindowCall, TimeWindowKind,
 };
+pub use table::{ConstraintKind, CreateIndex, ForeignKey, ReferentialAction, TableConstraint};
 pub use transaction::{Begin, Isolation, Transaction};
 
 use crate::span::Span;
@@ -77,6 +84,8 @@ pub enum StatementKind {
     CreateView(Box<CreateView>),
     /// CREATE SINK.
     CreateSink(Box<CreateSink>),
+    /// CREATE INDEX.
+    CreateIndex(Box<CreateIndex>),
     /// DROP.
     Drop { kind: ObjectKind, if_exists: bool, names: Vec<ObjectName>, cascade: bool },
     /// INSERT.
@@ -85,6 +94,8 @@ pub enum StatementKind {
     Update(Box<Update>),
     /// DELETE. TRUNCATE t is a DELETE without a condition.
     Delete(Box<Delete>),
+    /// MERGE.
+    Merge(Box<Merge>),
     /// SUBSCRIBE.
     Subscribe(Box<Subscribe>),
     /// EXPLAIN.
@@ -123,6 +134,8 @@ pub enum ObjectKind {
     MaterializedView,
     /// SINK.
     Sink,
+    /// INDEX.
+    Index,
 }
 
 /// Which kind of relation CREATE makes.
@@ -195,19 +208,6 @@ pub struct ColumnDef {
     pub computed: Option<Expr>,
     /// Where.
     pub span: Span,
-}
-
-/// A constraint of a table.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TableConstraint {
-    /// PRIMARY KEY (columns).
-    PrimaryKey(Vec<Ident>),
-    /// UNIQUE (columns).
-    Unique(Vec<Ident>),
-    /// CHECK (expr).
-    Check(Expr),
-    /// FOREIGN KEY: recorded so that its error can name it.
-    ForeignKey(Span),
 }
 
 /// WATERMARK FOR ts AS expr [IDLE TIMEOUT i] [CLOSE AFTER i] [LATE ROWS TO x | DROP | ERROR].
@@ -303,66 +303,6 @@ pub enum Envelope {
     Debezium,
     /// APPEND: only rows that arrive; a retraction is an error.
     Append,
-}
-
-/// INSERT INTO t [(columns)] query [RETURNING ...].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Insert {
-    /// The table or stream.
-    pub table: ObjectName,
-    /// Columns named, or none for all.
-    pub columns: Vec<Ident>,
-    /// VALUES or SELECT; None for DEFAULT VALUES. `DEFAULT` as a cell is `ExprKind::Default`.
-    pub source: Option<Box<Query>>,
-    /// ON CONFLICT is there: where.
-    pub on_conflict: Option<Span>,
-    /// RETURNING.
-    pub returning: Vec<SelectItem>,
-}
-
-/// WITH before a change.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct With {
-    /// Its tables.
-    pub ctes: Vec<Cte>,
-    /// Where RECURSIVE stands, if it does.
-    pub recursive: Option<Span>,
-}
-
-/// UPDATE t SET c = e, ... [FROM ...] [WHERE ...] [RETURNING ...].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Update {
-    /// WITH.
-    pub with: With,
-    /// The table.
-    pub table: ObjectName,
-    /// Its alias.
-    pub alias: Option<Ident>,
-    /// Assignments.
-    pub assignments: Vec<(Ident, Expr)>,
-    /// FROM.
-    pub from: Vec<From>,
-    /// WHERE.
-    pub selection: Option<Expr>,
-    /// RETURNING.
-    pub returning: Vec<SelectItem>,
-}
-
-/// DELETE FROM t [USING ...] [WHERE ...] [RETURNING ...].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Delete {
-    /// WITH.
-    pub with: With,
-    /// The table.
-    pub table: ObjectName,
-    /// Its alias.
-    pub alias: Option<Ident>,
-    /// USING.
-    pub using: Vec<From>,
-    /// WHERE.
-    pub selection: Option<Expr>,
-    /// RETURNING.
-    pub returning: Vec<SelectItem>,
 }
 
 /// SUBSCRIBE name | (query) [WHERE ...] [ENVELOPE UPSERT (KEY (...))] [WITH (...)] [AS OF EPOCH n]

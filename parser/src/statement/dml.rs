@@ -31,9 +31,7 @@ impl Cursor<'_, '_> {
     pub(super) fn insert(&mut self) -> Result<StatementKind, ParseError> {
         self.expect(&["INSERT", "INTO"])?;
         let table = self.object_name()?;
-        if self.take("AS") {
-            self.ident()?;
-        }
+        let alias = if self.take("AS") { Some(self.ident()?) } else { None };
         let mut columns = vec![];
         if self.is_token(&Token::LParen) && !starts_query(self.src, self.at) {
             columns = self.idents_in_parentheses()?;
@@ -53,14 +51,10 @@ impl Cursor<'_, '_> {
             }
             Some(Box::new(self.query_to(end)?))
         };
-        let mut on_conflict = None;
-        if self.are(&["ON", "CONFLICT"]) {
-            let end = self.find(|src, at| src.is_word(at, "RETURNING"));
-            on_conflict = Some(self.src.span_of(self.at, end));
-            self.at = end;
-        }
+        let conflict = self.are(&["ON", "CONFLICT"]);
+        let on_conflict = if conflict { Some(self.on_conflict()?) } else { None };
         let returning = self.returning()?;
-        let insert = Insert { table, columns, source, on_conflict, returning };
+        let insert = Insert { table, alias, columns, source, on_conflict, returning };
         Ok(StatementKind::Insert(Box::new(insert)))
     }
 
@@ -78,7 +72,10 @@ impl Cursor<'_, '_> {
     }
 
     /// `t [[AS] a]`.
-    fn target(&mut self, ends: &[&str]) -> Result<(ObjectName, Option<Ident>), ParseError> {
+    pub(super) fn target(
+        &mut self,
+        ends: &[&str],
+    ) -> Result<(ObjectName, Option<Ident>), ParseError> {
         self.take("ONLY");
         let table = self.object_name()?;
         self.take_token(&Token::Mul);
@@ -89,7 +86,7 @@ impl Cursor<'_, '_> {
     }
 
     /// WHERE condition, if it comes next.
-    fn condition(&mut self) -> Result<Option<Expr>, ParseError> {
+    pub(super) fn condition(&mut self) -> Result<Option<Expr>, ParseError> {
         if !self.take("WHERE") {
             return Ok(None);
         }
@@ -108,12 +105,7 @@ impl Cursor<'_, '_> {
         let end = self.find(|src, at| {
             is_from(src, at) || src.is_word(at, "WHERE") || src.is_word(at, "RETURNING")
         });
-        let mut assignments = Vec::new();
-        for mut part in self.part(self.at, end).comma_separated() {
-            part.assignment(&mut assignments)?;
-            part.expect_end()?;
-        }
-        self.at = end;
+        let assignments = self.assignments_to(end)?;
         let mut from = vec![];
         if self.take("FROM") {
             let end = self.find(|src, at| src.is_word(at, "WHERE") || src.is_word(at, "RETURNING"));
@@ -128,7 +120,7 @@ impl Cursor<'_, '_> {
     }
 
     /// `c = e` or `(a, b) = (x, y)`.
-    fn assignment(&mut self, out: &mut Vec<(Ident, Expr)>) -> Result<(), ParseError> {
+    pub(super) fn assignment(&mut self, out: &mut Vec<(Ident, Expr)>) -> Result<(), ParseError> {
         if !self.is_token(&Token::LParen) {
             let column = self.ident()?;
             if self.is_token(&Token::Period) || self.is_token(&Token::LBracket) {

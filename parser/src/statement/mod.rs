@@ -6,9 +6,11 @@
 //! Invariant: every token of a statement is read by someone; what is left over is an error.
 
 mod admin;
+mod constraint;
 mod copy;
 mod cursor;
 mod dml;
+mod merge;
 mod relation;
 mod sink;
 mod subscribe;
@@ -119,7 +121,6 @@ const NOT_BUILT: &[&str] = &[
     "LISTEN",
     "LOAD",
     "LOCK",
-    "MERGE",
     "MOVE",
     "NOTIFY",
     "PAUSE",
@@ -173,6 +174,7 @@ const BUILT: &[&str] = &[
     "INSERT",
     "UPDATE",
     "DELETE",
+    "MERGE",
     "TRUNCATE",
     "SUBSCRIBE",
     "EXPLAIN",
@@ -215,6 +217,7 @@ impl Cursor<'_, '_> {
             "INSERT" => self.insert(),
             "UPDATE" => self.update(),
             "DELETE" => self.delete(),
+            "MERGE" => self.merge(),
             "TRUNCATE" => self.truncate(),
             "SUBSCRIBE" => self.subscribe(),
             "EXPLAIN" => self.explain(),
@@ -253,9 +256,6 @@ impl Cursor<'_, '_> {
     /// WITH before a change: its tables move into the INSERT's query, or are kept beside UPDATE and
     /// DELETE.
     fn change_with(&mut self, change: usize) -> Result<StatementKind, ParseError> {
-        if self.src.is_word(change, "MERGE") {
-            return Ok(StatementKind::Unsupported { what: "WITH before MERGE".to_owned() });
-        }
         let (mut ctes, recursive) = lower::ctes(self.cx, self.at, change)?;
         self.at = change;
         let mut kind = self.kind()?;
@@ -269,6 +269,7 @@ impl Cursor<'_, '_> {
             }
             StatementKind::Update(update) => update.with = With { ctes, recursive },
             StatementKind::Delete(delete) => delete.with = With { ctes, recursive },
+            StatementKind::Merge(merge) => merge.with = With { ctes, recursive },
             _ => {}
         }
         Ok(kind)
@@ -288,14 +289,14 @@ impl Cursor<'_, '_> {
                 self.create_view(or_replace, true)
             }
             "SINK" => self.create_sink(),
-            "UNIQUE" => Ok(StatementKind::Unsupported { what: "CREATE INDEX".to_owned() }),
+            "UNIQUE" | "INDEX" => self.create_index(),
             "FOREIGN" => Ok(StatementKind::Unsupported { what: "CREATE FOREIGN TABLE".to_owned() }),
             "EVENT" => Ok(StatementKind::Unsupported { what: "CREATE EVENT TRIGGER".to_owned() }),
-            "INDEX" | "ALERT" | "SUBSCRIPTION" | "FUNCTION" | "AGGREGATE" | "PROCEDURE"
-            | "TYPE" | "SCHEMA" | "SEQUENCE" | "TRIGGER" | "ROLE" | "USER" | "DATABASE"
-            | "EXTENSION" | "DOMAIN" | "CAST" | "COLLATION" | "OPERATOR" | "RULE" | "POLICY"
-            | "SECRET" | "CONNECTION" | "MACRO" | "CATALOG" | "STATISTICS" | "LANGUAGE"
-            | "PUBLICATION" | "SERVER" | "TABLESPACE" | "VIRTUAL" | "RECURSIVE" => {
+            "ALERT" | "SUBSCRIPTION" | "FUNCTION" | "AGGREGATE" | "PROCEDURE" | "TYPE"
+            | "SCHEMA" | "SEQUENCE" | "TRIGGER" | "ROLE" | "USER" | "DATABASE" | "EXTENSION"
+            | "DOMAIN" | "CAST" | "COLLATION" | "OPERATOR" | "RULE" | "POLICY" | "SECRET"
+            | "CONNECTION" | "MACRO" | "CATALOG" | "STATISTICS" | "LANGUAGE" | "PUBLICATION"
+            | "SERVER" | "TABLESPACE" | "VIRTUAL" | "RECURSIVE" => {
                 Ok(StatementKind::Unsupported { what: format!("CREATE {kind}") })
             }
             _ => {

@@ -8,8 +8,8 @@ use sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use crate::ast::{
-    ColumnDef, CreateRelation, FormatEncode, Ident, LateRows, RelationKind, StatementKind,
-    TableConstraint, WatermarkDef,
+    ColumnDef, ConstraintKind, CreateRelation, FormatEncode, Ident, LateRows, RelationKind,
+    StatementKind, TableConstraint, WatermarkDef,
 };
 use crate::error::ParseError;
 
@@ -164,45 +164,6 @@ impl Cursor<'_, '_> {
         Ok(())
     }
 
-    /// A constraint of the whole table.
-    fn table_constraint(&mut self) -> Result<Option<TableConstraint>, ParseError> {
-        let start = self.at;
-        let named = self.is("CONSTRAINT");
-        if named {
-            self.at += 1;
-            self.ident()?;
-        }
-        let constraint = if self.are(&["PRIMARY", "KEY"]) {
-            self.at += 2;
-            TableConstraint::PrimaryKey(self.idents_in_parentheses()?)
-        } else if self.is("UNIQUE") && self.src.is(self.at + 1, &Token::LParen) {
-            self.at += 1;
-            TableConstraint::Unique(self.idents_in_parentheses()?)
-        } else if self.is("CHECK") && self.src.is(self.at + 1, &Token::LParen) {
-            self.at += 1;
-            let mut inside = self.parentheses()?;
-            TableConstraint::Check(inside.expr_to(inside.to)?)
-        } else if self.are(&["FOREIGN", "KEY"]) {
-            let span = self.src.span_of(start, self.to);
-            self.at = self.to;
-            TableConstraint::ForeignKey(span)
-        } else if named {
-            return Err(self.wrong("PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY"));
-        } else {
-            return Ok(None);
-        };
-        self.constraint_attributes();
-        Ok(Some(constraint))
-    }
-
-    /// NOT ENFORCED, NOT DEFERRABLE and the like add nothing.
-    fn constraint_attributes(&mut self) {
-        while self.take_words(&["NOT", "ENFORCED"])
-            || self.take_words(&["NOT", "DEFERRABLE"])
-            || self.take_words(&["INITIALLY", "IMMEDIATE"])
-        {}
-    }
-
     /// A column.
     fn column(&mut self, constraints: &mut Vec<TableConstraint>) -> Result<ColumnDef, ParseError> {
         let start = self.at;
@@ -239,24 +200,46 @@ impl Cursor<'_, '_> {
         column: &mut ColumnDef,
         constraints: &mut Vec<TableConstraint>,
     ) -> Result<(), ParseError> {
-        if self.take("CONSTRAINT") {
-            self.ident()?;
-        }
-        if self.take_words(&["NOT", "NULL"]) {
+        let name = self.constraint_name()?;
+        let own = || vec![column.name.clone()];
+        let kind = if self.take_words(&["NOT", "NULL"]) {
             column.not_null = true;
+            None
         } else if self.take("NULL") {
+            None
         } else if self.take_words(&["PRIMARY", "KEY"]) {
-            column.primary_key = true;
+            column.primary_key |= name.is_none();
+            Some(ConstraintKind::PrimaryKey(own())).filter(|_| name.is_some())
         } else if self.take("UNIQUE") {
-            column.unique = true;
-        } else if self.take("DEFAULT") {
-            column.default = Some(self.leading_expr()?);
+            if self.is("NULLS") {
+                return Err(self.nulls_not_distinct());
+            }
+            column.unique |= name.is_none();
+            Some(ConstraintKind::Unique(own())).filter(|_| name.is_some())
         } else if self.take("CHECK") {
             let mut inside = self.parentheses()?;
-            column.checks.push(inside.expr_to(inside.to)?);
+            let check = inside.expr_to(inside.to)?;
+            if name.is_none() {
+                column.checks.push(check);
+                None
+            } else {
+                Some(ConstraintKind::Check(check))
+            }
         } else if self.is("REFERENCES") {
-            constraints.push(TableConstraint::ForeignKey(self.src.span_of(self.at, self.to)));
-            self.at = self.to;
+            let columns = own();
+            Some(ConstraintKind::ForeignKey(self.references(columns)?))
+        } else {
+            self.column_clause(column)?;
+            None
+        };
+        constraints.extend(kind.map(|kind| TableConstraint { name, kind }));
+        self.constraint_attributes()
+    }
+
+    /// A clause at a column that is no constraint: DEFAULT, AS, COLLATE.
+    fn column_clause(&mut self, column: &mut ColumnDef) -> Result<(), ParseError> {
+        if self.take("DEFAULT") {
+            column.default = Some(self.leading_expr()?);
         } else if self.is("AS") || self.is("GENERATED") {
             self.computed(column)?;
         } else if self.is("COLLATE") {
@@ -266,7 +249,6 @@ impl Cursor<'_, '_> {
         } else {
             return Err(self.wrong("a constraint, \",\" or \")\""));
         }
-        self.constraint_attributes();
         Ok(())
     }
 
@@ -294,7 +276,7 @@ impl Cursor<'_, '_> {
     }
 
     /// COLLATE "C" is what every column has.
-    fn collation(&mut self) -> Result<(), ParseError> {
+    pub(super) fn collation(&mut self) -> Result<(), ParseError> {
         let at = self.here();
         self.at += 1;
         let name = self.object_name()?;

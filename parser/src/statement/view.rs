@@ -43,17 +43,21 @@ impl Cursor<'_, '_> {
                 self.at += 1;
                 ObjectKind::MaterializedView
             }
-            "INDEX" | "ALERT" | "SUBSCRIPTION" | "FUNCTION" | "AGGREGATE" | "PROCEDURE"
-            | "TYPE" | "SCHEMA" | "SEQUENCE" | "TRIGGER" | "ROLE" | "USER" | "DATABASE"
-            | "EXTENSION" | "DOMAIN" | "CAST" | "COLLATION" | "OPERATOR" | "RULE" | "POLICY"
-            | "SECRET" | "CONNECTION" | "OWNED" | "STATISTICS" | "SERVER" | "TABLESPACE" => {
+            "INDEX" => ObjectKind::Index,
+            "ALERT" | "SUBSCRIPTION" | "FUNCTION" | "AGGREGATE" | "PROCEDURE" | "TYPE"
+            | "SCHEMA" | "SEQUENCE" | "TRIGGER" | "ROLE" | "USER" | "DATABASE" | "EXTENSION"
+            | "DOMAIN" | "CAST" | "COLLATION" | "OPERATOR" | "RULE" | "POLICY" | "SECRET"
+            | "CONNECTION" | "OWNED" | "STATISTICS" | "SERVER" | "TABLESPACE" => {
                 return Ok(StatementKind::Unsupported { what: format!("DROP {word}") });
             }
             _ => {
-                return Err(self.wrong("SOURCE, STREAM, TABLE, VIEW, MATERIALIZED VIEW or SINK"));
+                return Err(
+                    self.wrong("SOURCE, STREAM, TABLE, VIEW, MATERIALIZED VIEW, SINK or INDEX")
+                );
             }
         };
         self.at += 1;
+        let _ = kind == ObjectKind::Index && self.take("CONCURRENTLY");
         let if_exists = self.take_words(&["IF", "EXISTS"]);
         let mut names = vec![self.object_name()?];
         while self.take_token(&Token::Comma) {

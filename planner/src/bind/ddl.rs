@@ -5,11 +5,11 @@
 //! columns.
 
 use arena_tr_parser::Span;
-use arena_tr_parser::ast::{self, ColumnDef, LateRows, TableConstraint};
+use arena_tr_parser::ast::{self, ColumnDef, ConstraintKind, LateRows};
 use arena_tr_types::limits::COLUMNS;
 use arena_tr_types::{DataType, Field, Func, RelationId, Schema, SqlState};
 
-use crate::catalog::{Catalog, Relation, RelationKind, Watermark};
+use crate::catalog::{Catalog, Keys, Relation, RelationKind, Watermark};
 use crate::error::PlanError;
 use crate::logical::{Expr, ExprKind};
 
@@ -37,6 +37,8 @@ pub struct BoundRelation {
     pub computed: Vec<Option<Expr>>,
     /// CHECK constraints with their names.
     pub checks: Vec<(String, Expr)>,
+    /// Keys and indexes.
+    pub keys: Keys,
     /// CREATE TABLE ... AS: the rows it starts with.
     pub query: Option<BoundQuery>,
 }
@@ -68,6 +70,7 @@ impl BoundRelation {
             defaults: self.defaults.clone(),
             computed: self.computed.clone(),
             checks: self.checks.clone(),
+            keys: self.keys.clone(),
             view_query: None,
             view_columns: Vec::new(),
         }
@@ -104,10 +107,11 @@ pub fn bind_relation(
         return created_as(binder, name, kind, query);
     }
     let schema = binder.define_columns(create)?;
-    let primary_key = binder.primary_key(create, &schema)?;
+    let (primary_key, mut keys) = binder.keys(create, &name, &schema)?;
     let schema = not_null(schema, primary_key.as_deref());
     let (defaults, computed) = binder.column_expressions(create, &schema)?;
     let checks = binder.checks(create, &name, &schema)?;
+    binder.foreign_keys(create, &name, (&schema, primary_key.as_deref()), &mut keys)?;
     let watermark = match &create.watermark {
         Some(def) => Some(binder.watermark(def, kind, &schema)?),
         None => None,
@@ -121,6 +125,7 @@ pub fn bind_relation(
         defaults,
         computed,
         checks,
+        keys,
         query: None,
     })
 }
@@ -190,6 +195,7 @@ fn created_as(
         defaults: vec![None; n],
         computed: vec![None; n],
         checks: Vec::new(),
+        keys: Keys::default(),
         query,
     })
 }
@@ -236,78 +242,6 @@ impl Binder<'_> {
         };
         let fields = create.columns.iter().map(field).collect::<Result<Vec<_>, PlanError>>()?;
         Ok(Schema::new(fields))
-    }
-
-    /// The primary key; other keys are not built.
-    fn primary_key(
-        &mut self,
-        create: &ast::CreateRelation,
-        schema: &Schema,
-    ) -> Result<Option<Vec<usize>>, PlanError> {
-        let mut keys: Vec<(Vec<usize>, Span)> = Vec::new();
-        let mut unique: Vec<(Vec<usize>, Span)> = Vec::new();
-        for (i, column) in create.columns.iter().enumerate() {
-            if column.primary_key {
-                keys.push((vec![i], column.span));
-            }
-            if column.unique {
-                unique.push((vec![i], column.span));
-            }
-        }
-        for constraint in &create.constraints {
-            match constraint {
-                TableConstraint::PrimaryKey(columns) => {
-                    keys.push(self.key_columns(columns, schema)?);
-                }
-                TableConstraint::Unique(columns) => unique.push(self.key_columns(columns, schema)?),
-                TableConstraint::ForeignKey(span) => {
-                    return Err(PlanError::not_built("FOREIGN KEY").at(*span));
-                }
-                TableConstraint::Check(_) => {}
-            }
-        }
-        if let Some((_, span)) = keys.get(1) {
-            let table = dotted(&create.name);
-            let message = format!("multiple primary keys for table \"{table}\" are not allowed");
-            return Err(PlanError::of(SqlState::INVALID_TABLE_DEFINITION, message).at(*span));
-        }
-        let key = keys.pop();
-        if let (Some((_, span)), true) = (&key, create.kind != ast::RelationKind::Table) {
-            let what = "PRIMARY KEY of a source or stream";
-            return Err(PlanError::not_built(what)
-                .with_hint("Rows of a stream are only ever added: a TABLE has a key.")
-                .at(*span));
-        }
-        // A unique key that is the primary key says nothing new.
-        let new =
-            |(columns, _): &&(Vec<usize>, Span)| key.as_ref().is_none_or(|(k, _)| k != columns);
-        if let Some((_, span)) = unique.iter().find(new) {
-            return Err(PlanError::not_built("UNIQUE").at(*span));
-        }
-        Ok(key.map(|(columns, _)| columns))
-    }
-
-    fn key_columns(
-        &self,
-        columns: &[ast::Ident],
-        schema: &Schema,
-    ) -> Result<(Vec<usize>, Span), PlanError> {
-        let mut positions = Vec::with_capacity(columns.len());
-        let mut span = columns.first().map_or(Span::default(), |c| c.span);
-        for column in columns {
-            span = span.to(column.span);
-            let Some(position) = schema.index_of(&column.name) else {
-                let message = format!("column \"{}\" named in key does not exist", column.name);
-                return Err(PlanError::of(SqlState::UNDEFINED_COLUMN, message).at(column.span));
-            };
-            if positions.contains(&position) {
-                let message =
-                    format!("column \"{}\" appears twice in primary key constraint", column.name);
-                return Err(PlanError::of(SqlState::DUPLICATE_COLUMN, message).at(column.span));
-            }
-            positions.push(position);
-        }
-        Ok((positions, span))
     }
 
     /// Defaults and computed columns.
@@ -418,18 +352,27 @@ impl Binder<'_> {
         schema: &Schema,
     ) -> Result<Vec<(String, Expr)>, PlanError> {
         let mut checks: Vec<(String, Expr)> = Vec::new();
-        let of_columns = create.columns.iter().flat_map(|c| {
-            let base = format!("{name}_{}_check", c.name.name);
-            c.checks.iter().map(move |e| (base.clone(), e))
-        });
-        let of_table = create.constraints.iter().filter_map(|c| match c {
-            TableConstraint::Check(e) => Some((format!("{name}_check"), e)),
+        let of_columns = create.columns.iter().flat_map(|c| &c.checks).map(|e| (None, e));
+        let of_table = create.constraints.iter().filter_map(|c| match &c.kind {
+            ConstraintKind::Check(e) => Some((c.name.as_ref(), e)),
             _ => None,
         });
-        for (base, expr) in of_columns.chain(of_table) {
+        // Names that are given come first, so that no made-up name is in their way.
+        let (given, others): (Vec<_>, Vec<_>) =
+            of_columns.chain(of_table).partition(|(given, _)| given.is_some());
+        for (given, expr) in given.into_iter().chain(others) {
             let bound = self.over_own_columns(expr, Clause::Check, schema)?;
             let bound = self.boolean(bound, "CHECK")?;
             let taken = |n: &str| checks.iter().any(|(name, _)| name == n);
+            if let Some(given) = given.filter(|g| taken(&g.name)) {
+                let given = &given.name;
+                let message = format!("check constraint \"{given}\" already exists");
+                return Err(PlanError::of(SqlState("42710"), message).at(expr.span));
+            }
+            let base = match given {
+                Some(given) => given.name.clone(),
+                None => check_name(name, &bound, schema),
+            };
             let mut label = base.clone();
             let mut number = 0;
             while taken(&label) {
@@ -545,6 +488,18 @@ impl Binder<'_> {
             }
             _ => e,
         })
+    }
+}
+
+/// The name of a check that has none: that of the one column that it is about is part of it.
+fn check_name(table: &str, check: &Expr, schema: &Schema) -> String {
+    let mut columns = Vec::new();
+    check.each_column(&mut |c| columns.push(c));
+    columns.sort_unstable();
+    columns.dedup();
+    match columns.as_slice() {
+        [only] => format!("{table}_{}_check", schema.fields[*only].name),
+        _ => format!("{table}_check"),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::error::PlanError;
 use crate::logical::{Expr, JoinKind, Node, Plan, RankFunc};
 
 use super::coerce::null_of;
+use super::conflict::BoundConflict;
 use super::from::scan;
 use super::scope::Scope;
 use super::stage::Stage;
@@ -38,6 +39,8 @@ pub struct BoundInsert {
     pub relation: Arc<Relation>,
     /// The rows: all columns of the relation.
     pub source: Plan,
+    /// ON CONFLICT.
+    pub on_conflict: Option<BoundConflict>,
     /// RETURNING.
     pub returning: Option<Returning>,
     /// Types of the parameters.
@@ -80,17 +83,20 @@ pub fn bind_insert(
     options: &BindOptions,
 ) -> Result<BoundInsert, PlanError> {
     let mut binder = Binder::new(catalog, options);
-    if let Some(span) = insert.on_conflict {
-        return Err(PlanError::not_built("ON CONFLICT").at(span));
-    }
     let relation = binder.relation(&insert.table)?;
     binder.check_writable(&relation, "insert into", &insert.table)?;
-    let targets = binder.target_columns(&relation, insert)?;
+    let targets = binder.target_columns(&relation, &insert.columns)?;
     let source = binder.insert_rows(&relation, &targets, insert)?;
     let source = with_computed(source, &relation);
-    let returning = binder
-        .returning(&insert.returning, |_| Scope::of_table(&relation.name, &relation.schema))?;
-    Ok(BoundInsert { relation, source, returning, params: binder.finish() })
+    let own = &insert.table.parts[insert.table.parts.len() - 1].name;
+    let alias = insert.alias.as_ref().map_or(own, |a| &a.name);
+    let on_conflict = match &insert.on_conflict {
+        Some(on_conflict) => Some(binder.on_conflict(&relation, alias, on_conflict)?),
+        None => None,
+    };
+    let returning =
+        binder.returning(&insert.returning, |_| Scope::of_table(alias, &relation.schema))?;
+    Ok(BoundInsert { relation, source, on_conflict, returning, params: binder.finish() })
 }
 
 /// Gives UPDATE its meaning.
@@ -122,7 +128,7 @@ pub fn bind_update(
             binder.bind_condition(condition, "WHERE", &mut conditions)?;
         }
         binder.level().clause = Clause::Update;
-        Ok((conditions, binder.assignments(&relation, update)?))
+        Ok((conditions, binder.assignments(&relation, &update.assignments, 0)?))
     })?;
     let source = stage_update(plan, &relation, conditions, new, &level)?;
     let source = match update.from.is_empty() {
@@ -218,12 +224,7 @@ fn stage_update(
     let width = plan.width();
     let mut stage = Stage::new(plan);
     stage.filter(level, conditions)?;
-    let mut new = stage.lower_all(level, new)?;
-    for (i, computed) in relation.computed.iter().enumerate() {
-        if let Some(computed) = computed {
-            new[i] = computed.clone().substituted(&new);
-        }
-    }
+    let new = super::conflict::with_computed(stage.lower_all(level, new)?, relation);
     let columns = stage.plan.columns();
     let mut names: Vec<Arc<str>> = Vec::with_capacity(n + width);
     let own: Vec<Arc<str>> = relation.schema.fields.iter().map(|f| f.name.clone()).collect();
@@ -275,17 +276,13 @@ fn with_computed(source: Plan, relation: &Relation) -> Plan {
         return source;
     }
     let names: Vec<Arc<str>> = relation.schema.fields.iter().map(|f| f.name.clone()).collect();
-    let exprs = relation.computed.iter().enumerate().map(|(i, computed)| match computed {
-        Some(expr) => expr.clone(),
-        None => source.column(i),
-    });
-    let exprs = exprs.collect();
+    let exprs = super::conflict::with_computed(source.columns(), relation);
     build::project(source, exprs, &names)
 }
 
 impl Binder<'_> {
     /// The error of a relation that the statement cannot change.
-    fn check_writable(
+    pub(super) fn check_writable(
         &self,
         relation: &Relation,
         verb: &str,
@@ -318,7 +315,7 @@ impl Binder<'_> {
     }
 
     /// The target's rows and names.
-    fn target(
+    pub(super) fn target(
         &mut self,
         relation: &Relation,
         name: &ast::ObjectName,
@@ -332,17 +329,17 @@ impl Binder<'_> {
     }
 
     /// Positions of the columns that INSERT names, or of all that can be given.
-    fn target_columns(
+    pub(super) fn target_columns(
         &self,
         relation: &Relation,
-        insert: &ast::Insert,
+        columns: &[Ident],
     ) -> Result<Vec<usize>, PlanError> {
-        if insert.columns.is_empty() {
+        if columns.is_empty() {
             let given = (0..relation.schema.len()).filter(|i| relation.computed[*i].is_none());
             return Ok(given.collect());
         }
-        let mut targets = Vec::with_capacity(insert.columns.len());
-        for ident in &insert.columns {
+        let mut targets = Vec::with_capacity(columns.len());
+        for ident in columns {
             let position = self.target_column(relation, ident)?;
             if targets.contains(&position) {
                 let message = format!("column \"{}\" specified more than once", ident.name);
@@ -374,7 +371,7 @@ impl Binder<'_> {
     }
 
     /// What a column gets when no value is given.
-    fn default_of(&self, relation: &Relation, column: usize) -> Expr {
+    pub(super) fn default_of(&self, relation: &Relation, column: usize) -> Expr {
         match &relation.defaults[column] {
             Some(default) => default.clone(),
             None => null_of(relation.schema.fields[column].data_type.clone()),
@@ -424,18 +421,18 @@ impl Binder<'_> {
     }
 
     /// The error of more values than columns, or fewer than the columns that are named.
-    fn check_width(
+    pub(super) fn check_width(
         &self,
         given: usize,
         targets: &[usize],
-        insert: &ast::Insert,
+        columns: &[Ident],
         span: arena_tr_parser::Span,
     ) -> Result<(), PlanError> {
         if given > targets.len() {
             return Err(self.syntax("INSERT has more expressions than target columns", span));
         }
-        if given < targets.len() && !insert.columns.is_empty() {
-            let at = insert.columns[given].span;
+        if given < targets.len() && !columns.is_empty() {
+            let at = columns[given].span;
             return Err(self.syntax("INSERT has more target columns than expressions", at));
         }
         Ok(())
@@ -457,7 +454,7 @@ impl Binder<'_> {
                     return Err(binder.syntax("VALUES lists must all be the same length", at));
                 }
                 let past = row.get(targets.len()).map_or(at, |e| e.span);
-                binder.check_width(width, targets, insert, past)?;
+                binder.check_width(width, targets, &insert.columns, past)?;
                 full.push(binder.insert_row(relation, targets, row)?);
             }
             Ok(full)
@@ -476,7 +473,7 @@ impl Binder<'_> {
         Ok(if inputs.len() == 1 { inputs.remove(0) } else { build::union(inputs) })
     }
 
-    fn insert_row(
+    pub(super) fn insert_row(
         &mut self,
         relation: &Relation,
         targets: &[usize],
@@ -503,7 +500,7 @@ impl Binder<'_> {
         insert: &ast::Insert,
     ) -> Result<Plan, PlanError> {
         let plan = self.bind_inner(query, true)?;
-        self.check_width(plan.width(), targets, insert, query.span)?;
+        self.check_width(plan.width(), targets, &insert.columns, query.span)?;
         for target in &targets[..plan.width()] {
             self.refuse_computed(relation, *target, "insert", query.span)?;
         }
@@ -529,16 +526,18 @@ impl Binder<'_> {
         Ok(build::project(plan, full, &names))
     }
 
-    /// The new values of all columns, over the target's columns and those of FROM.
-    fn assignments(
+    /// The new values of all columns; the target's own columns start at `base`.
+    pub(super) fn assignments(
         &mut self,
         relation: &Relation,
-        update: &ast::Update,
+        assignments: &[(Ident, ast::Expr)],
+        base: usize,
     ) -> Result<Vec<Expr>, PlanError> {
-        let column = |(i, f): (usize, &Field)| Expr::column(i, f.data_type.clone(), f.nullable);
+        let column =
+            |(i, f): (usize, &Field)| Expr::column(base + i, f.data_type.clone(), f.nullable);
         let mut new: Vec<Expr> = relation.schema.fields.iter().enumerate().map(column).collect();
-        let mut assigned = Vec::with_capacity(update.assignments.len());
-        for (ident, value) in &update.assignments {
+        let mut assigned = Vec::with_capacity(assignments.len());
+        for (ident, value) in assignments {
             let target = self.target_column(relation, ident)?;
             if assigned.contains(&target) {
                 let message = format!("multiple assignments to same column \"{}\"", ident.name);

@@ -9,6 +9,7 @@ mod aggregate;
 mod build;
 mod call;
 mod coerce;
+mod conflict;
 mod constant;
 mod ddl;
 mod decorrelate;
@@ -17,8 +18,10 @@ mod expr;
 mod from;
 mod function;
 mod grouping;
+mod key;
 mod lateral;
 mod literal;
+mod merge;
 mod names;
 mod operator;
 mod query;
@@ -38,10 +41,13 @@ use arena_tr_parser::Span;
 use arena_tr_parser::ast;
 use arena_tr_types::{DataType, RelationId, Schema, SqlState, Value};
 
+pub use conflict::{BoundConflict, ConflictSet};
 pub use ddl::{BoundRelation, BoundView, BoundWatermark, bind_relation, bind_view};
 pub use dml::{
     BoundDelete, BoundInsert, BoundUpdate, Returning, bind_delete, bind_insert, bind_update,
 };
+pub use key::{BoundIndex, bind_index};
+pub use merge::{BoundMerge, MergeKind, bind_merge};
 
 use crate::catalog::Catalog;
 use crate::error::PlanError;

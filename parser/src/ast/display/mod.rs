@@ -4,9 +4,11 @@
 //! PostgreSQL's precedences need them.
 //! Invariant: a tree that the parser made and that names nothing unsupported reads back the same.
 
+mod change;
 mod expr;
 mod query;
 mod statement;
+mod table;
 mod transaction;
 
 use std::fmt::{self, Display, Formatter};

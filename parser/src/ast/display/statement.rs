@@ -6,10 +6,9 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{commas, string};
 use crate::ast::{
-    ColumnDef, Copy, CopySubject, CreateRelation, CreateSink, CreateView, Delete, Envelope,
-    Explain, ExplainForm, ExplainTarget, FormatEncode, Insert, LateRows, ObjectKind, RelationKind,
-    SelectItem, SinkInput, Statement, StatementKind, Subscribe, TableConstraint, Update,
-    WatermarkDef, With, WithOption,
+    ColumnDef, Copy, CopySubject, CreateRelation, CreateSink, CreateView, Envelope, Explain,
+    ExplainForm, ExplainTarget, FormatEncode, LateRows, ObjectKind, RelationKind, SinkInput,
+    Statement, StatementKind, Subscribe, WatermarkDef, WithOption,
 };
 
 impl Display for Statement {
@@ -25,6 +24,7 @@ impl Display for StatementKind {
             Self::CreateRelation(relation) => relation.fmt(f),
             Self::CreateView(view) => view.fmt(f),
             Self::CreateSink(sink) => sink.fmt(f),
+            Self::CreateIndex(index) => index.fmt(f),
             Self::Drop { kind, if_exists, names, cascade } => {
                 write!(
                     f,
@@ -38,6 +38,7 @@ impl Display for StatementKind {
             Self::Insert(insert) => insert.fmt(f),
             Self::Update(update) => update.fmt(f),
             Self::Delete(delete) => delete.fmt(f),
+            Self::Merge(merge) => merge.fmt(f),
             Self::Subscribe(subscribe) => subscribe.fmt(f),
             Self::Explain(explain) => explain.fmt(f),
             Self::Show { what } => write!(f, "SHOW {what}"),
@@ -61,6 +62,7 @@ fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::View => "VIEW",
         ObjectKind::MaterializedView => "MATERIALIZED VIEW",
         ObjectKind::Sink => "SINK",
+        ObjectKind::Index => "INDEX",
     }
 }
 
@@ -143,20 +145,6 @@ impl Display for ColumnDef {
     }
 }
 
-impl Display for TableConstraint {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (word, columns) = match self {
-            Self::PrimaryKey(columns) => ("PRIMARY KEY", columns),
-            Self::Unique(columns) => ("UNIQUE", columns),
-            Self::Check(check) => return write!(f, "CHECK ({check})"),
-            Self::ForeignKey(_) => return f.write_str("FOREIGN KEY"),
-        };
-        write!(f, "{word} (")?;
-        commas(f, columns)?;
-        f.write_str(")")
-    }
-}
-
 impl Display for WatermarkDef {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "WATERMARK FOR {} AS {}", self.column, self.expr)?;
@@ -231,81 +219,6 @@ impl Display for Envelope {
             Self::Debezium => f.write_str("ENVELOPE DEBEZIUM"),
             Self::Append => f.write_str("ENVELOPE APPEND"),
         }
-    }
-}
-
-/// ` RETURNING items`, if there are any.
-fn returning(f: &mut Formatter<'_>, items: &[SelectItem]) -> fmt::Result {
-    if items.is_empty() {
-        return Ok(());
-    }
-    f.write_str(" RETURNING ")?;
-    commas(f, items)
-}
-
-impl Display for Insert {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "INSERT INTO {}", self.table)?;
-        if !self.columns.is_empty() {
-            f.write_str(" (")?;
-            commas(f, &self.columns)?;
-            f.write_str(")")?;
-        }
-        match &self.source {
-            Some(query) => write!(f, " {query}")?,
-            None => f.write_str(" DEFAULT VALUES")?,
-        }
-        // What a conflict does is not kept: it is not built.
-        f.write_str(if self.on_conflict.is_some() { " ON CONFLICT" } else { "" })?;
-        returning(f, &self.returning)
-    }
-}
-
-impl Display for With {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.ctes.is_empty() {
-            return Ok(());
-        }
-        f.write_str(if self.recursive.is_some() { "WITH RECURSIVE " } else { "WITH " })?;
-        commas(f, &self.ctes)?;
-        f.write_str(" ")
-    }
-}
-
-impl Display for Update {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}UPDATE {}", self.with, self.table)?;
-        if let Some(alias) = &self.alias {
-            write!(f, " AS {alias}")?;
-        }
-        for (i, (column, value)) in self.assignments.iter().enumerate() {
-            write!(f, "{} {column} = {value}", if i > 0 { "," } else { " SET" })?;
-        }
-        if !self.from.is_empty() {
-            f.write_str(" FROM ")?;
-            commas(f, &self.from)?;
-        }
-        if let Some(selection) = &self.selection {
-            write!(f, " WHERE {selection}")?;
-        }
-        returning(f, &self.returning)
-    }
-}
-
-impl Display for Delete {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}DELETE FROM {}", self.with, self.table)?;
-        if let Some(alias) = &self.alias {
-            write!(f, " AS {alias}")?;
-        }
-        if !self.using.is_empty() {
-            f.write_str(" USING ")?;
-            commas(f, &self.using)?;
-        }
-        if let Some(selection) = &self.selection {
-            write!(f, " WHERE {selection}")?;
-        }
-        returning(f, &self.returning)
     }
 }
 
