@@ -3,6 +3,7 @@
 //! Invariant: all contents are of one epoch; nothing that is committed later shows in them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arena_tr_planner::catalog::Catalog;
@@ -12,7 +13,7 @@ use arena_tr_storage::arena::Pool;
 use arena_tr_storage::table::TableSnapshot;
 use arena_tr_types::{Epoch, RelationId, SqlState, Timestamp};
 
-use crate::engine::{Engine, Entry, kind_name};
+use crate::engine::{self, Engine, kind_name};
 use crate::error::{Error, Result};
 
 /// What a statement reads.
@@ -52,9 +53,8 @@ impl ReadView {
         let mut view = Self::new(engine);
         view.add_system(engine, plan)?;
         for input in &plan.inputs {
-            if !view.contents.contains_key(&input.relation) {
-                let snapshot = engine.entry(input.relation)?.snapshot()?;
-                view.contents.insert(input.relation, Contents::Kept(snapshot));
+            if let Entry::Vacant(place) = view.contents.entry(input.relation) {
+                place.insert(Contents::Kept(engine.entry(input.relation)?.snapshot()?));
             }
         }
         Ok(view)
@@ -84,8 +84,8 @@ impl ReadView {
         mut rows: impl FnMut(RelationId) -> Result<Vec<Batch>>,
     ) -> Result<()> {
         for input in &plan.inputs {
-            if !self.contents.contains_key(&input.relation) {
-                self.contents.insert(input.relation, Contents::Made(rows(input.relation)?));
+            if let Entry::Vacant(place) = self.contents.entry(input.relation) {
+                place.insert(Contents::Made(rows(input.relation)?));
             }
         }
         Ok(())
@@ -102,7 +102,7 @@ impl ReadView {
     }
 }
 
-impl Entry {
+impl engine::Entry {
     /// Its contents as they are, or why there is nothing to read.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::follower::Follower;
 use crate::options::Options;
 use crate::subscription::Callback;
-use crate::transaction::Held;
+use crate::transaction::{Footprints, Held};
 use crate::watermark::Gate;
 
 /// Everything an open database is made of.
@@ -61,6 +61,8 @@ pub(crate) struct Engine {
     pub(crate) recalled: Option<VecDeque<PastStep>>,
     /// What open transactions hold.
     pub(crate) held: Vec<Weak<Held>>,
+    /// What was changed since they hold it.
+    pub(crate) footprints: Footprints,
     /// Contents are ahead of the log, which is lost: nothing is to be told of them.
     pub(crate) broken: Option<Error>,
 }
@@ -177,6 +179,7 @@ impl Engine {
             fixed_now: None,
             recalled: None,
             held: Vec::new(),
+            footprints: Footprints::default(),
             broken: None,
         }
     }

@@ -39,8 +39,7 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
     }
     let tag = format!("INSERT 0 {}", rows.len());
     finish(
-        cx,
-        &mut engine,
+        (cx, &mut engine),
         deltas,
         tag,
         "INSERT",
@@ -69,11 +68,12 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
         delta.push(stored);
         batches.push(batch);
     }
-    let deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    // In a transaction a row that is set to what it was counts as changed.
+    let delta = if cx.in_block() { delta } else { Batch::consolidate(delta) };
+    let deltas = Deltas::from([(bound.relation.id, delta)]);
     let tag = format!("UPDATE {}", rows.len());
     finish(
-        cx,
-        &mut engine,
+        (cx, &mut engine),
         deltas,
         tag,
         "UPDATE",
@@ -96,8 +96,7 @@ pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> 
     let tag = format!("DELETE {}", rows.len());
     let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
     finish(
-        cx,
-        &mut engine,
+        (cx, &mut engine),
         deltas,
         tag,
         "DELETE",
@@ -124,8 +123,7 @@ fn must_be_table(relation: &Relation) -> Result<()> {
 
 /// Computes RETURNING, so that its errors come before the commit, and commits.
 fn finish(
-    cx: &Context<'_>,
-    engine: &mut Engine,
+    (cx, engine): (&Context<'_>, &mut Engine),
     deltas: Deltas,
     tag: String,
     verb: &str,

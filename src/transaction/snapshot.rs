@@ -20,6 +20,8 @@ pub(crate) struct Snapshots {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) epoch: Epoch,
     pub(crate) pool: Pool,
+    /// Where [`super::Footprints`] stood.
+    pub(crate) footprint: u64,
     /// The contents of each relation, or why there is nothing to read.
     relations: BTreeMap<RelationId, Result<TableSnapshot>>,
 }
@@ -37,6 +39,7 @@ impl Snapshots {
             catalog: Arc::clone(&engine.catalog),
             epoch: engine.epoch,
             pool: engine.pool.clone(),
+            footprint: engine.footprints.now(),
             relations: engine.relations.iter().map(kept).collect(),
         }
     }

@@ -197,6 +197,46 @@ fn g2_anti_dependency_cycles_are_allowed() {
     assert_eq!(rows(&mut a, "SELECT * FROM test WHERE value % 3 = 0 ORDER BY id"), "3=30 4=42");
 }
 
+/// What a value says does not count, only that somebody changed the row.
+#[test]
+fn rows_that_look_untouched_are_not() {
+    // Set to what it was: how write skew is prevented by those who want that.
+    let [mut a, mut b, mut c] = hermitage();
+    run(&mut a, "UPDATE test SET value = value WHERE id = 1");
+    run(&mut b, "UPDATE test SET value = value WHERE id = 1");
+    run(&mut c, "UPDATE test SET value = value WHERE id = 2");
+    assert_eq!(run(&mut a, "COMMIT").epoch, None);
+    loses(&mut b);
+    run(&mut c, "COMMIT");
+    // Changed and changed back.
+    let [mut a, mut b] = hermitage();
+    run(&mut a, "UPDATE test SET value = 11 WHERE id = 1");
+    run(&mut b, "ROLLBACK; UPDATE test SET value = 5 WHERE id = 1");
+    run(&mut b, "UPDATE test SET value = 10 WHERE id = 1");
+    loses(&mut a);
+    // Deleted and inserted again.
+    let [mut a, mut b] = hermitage();
+    run(&mut a, "UPDATE test SET value = 11 WHERE id = 1");
+    run(&mut b, "ROLLBACK; DELETE FROM test WHERE id = 1; INSERT INTO test VALUES (1, 10)");
+    loses(&mut a);
+    // Before the snapshot is no matter.
+    run(&mut a, "BEGIN; UPDATE test SET value = 11 WHERE id = 1; COMMIT");
+    // Nor is what was gone back from.
+    run(&mut a, "BEGIN; SAVEPOINT s; UPDATE test SET value = 12 WHERE id = 1; ROLLBACK TO s");
+    run(&mut b, "UPDATE test SET value = 13 WHERE id = 1");
+    run(&mut a, "UPDATE test SET value = 21 WHERE id = 2; COMMIT");
+    assert_eq!(rows(&mut a, ALL), "1=13 2=21");
+    // Rows without a key.
+    run(&mut a, "CREATE TABLE bag (x INT); INSERT INTO bag VALUES (1), (1), (2)");
+    run(&mut a, "BEGIN; DELETE FROM bag WHERE x = 1");
+    run(&mut b, "DELETE FROM bag WHERE x = 1; INSERT INTO bag VALUES (1), (1)");
+    loses(&mut a);
+    run(&mut a, "BEGIN; DELETE FROM bag WHERE x = 2");
+    run(&mut b, "DELETE FROM bag WHERE x = 1");
+    run(&mut a, "COMMIT");
+    assert_eq!(rows(&mut a, "SELECT * FROM bag"), "");
+}
+
 #[test]
 fn a_key_that_somebody_else_took_is_refused_at_commit() {
     let [mut a, mut b] = hermitage();

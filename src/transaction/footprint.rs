@@ -1,0 +1,92 @@
+//! Which rows left lately, for as long as an open transaction may want to change them too.
+//!
+//! A row that was changed and changed back, or set to what it was, looks untouched; the first
+//! committer wins all the same. So while transactions are open, commits note the keys of the rows
+//! that they changed. Two keys with the same 64-bit hash are taken for one: that costs a retry.
+//! Invariant: every change of a row behind the oldest open snapshot is noted.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Weak;
+
+use arena_tr_planner::catalog::Relation;
+use arena_tr_storage::Batch;
+use arena_tr_types::{DataType, RelationId};
+
+use crate::engine::Engine;
+use crate::engine::commit::Deltas;
+
+/// Hashes of the keys of rows.
+pub(crate) type Keys = HashSet<u64>;
+
+/// What commits changed lately.
+#[derive(Default)]
+pub(crate) struct Footprints {
+    /// Counts what is noted.
+    count: u64,
+    noted: Vec<(u64, RelationId, Keys)>,
+}
+
+impl Footprints {
+    /// How far it is: what is noted behind this came later.
+    pub(crate) fn now(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether one of these rows was changed later than `since`.
+    pub(crate) fn touches(&self, since: u64, id: RelationId, keys: &Keys) -> bool {
+        let later = self.noted.iter().filter(|(at, other, _)| *at > since && *other == id);
+        later.into_iter().any(|(_, _, noted)| !noted.is_disjoint(keys))
+    }
+}
+
+/// The keys of the rows that leave: of the primary key, or of the whole row without one.
+pub(crate) fn leaving(relation: &Relation, delta: &[Batch]) -> Keys {
+    let types: Vec<DataType> = relation.schema.types();
+    let all: Vec<usize> = (0..types.len()).collect();
+    let columns = relation.primary_key.as_ref().unwrap_or(&all);
+    let mut keys = Keys::new();
+    for batch in delta.iter().filter(|batch| batch.has_retractions()) {
+        let batch = batch.compacted();
+        for row in (0..batch.rows()).filter(|row| batch.weight(*row) < 0) {
+            let mut hasher = DefaultHasher::new();
+            for column in columns {
+                let value = batch.columns[*column].value(row, &types[*column]);
+                (value.is_null(), value.to_string()).hash(&mut hasher);
+            }
+            keys.insert(hasher.finish());
+        }
+    }
+    keys
+}
+
+impl Engine {
+    /// The rows that a commit changes, if somebody may want to know.
+    pub(crate) fn footprint(&mut self, deltas: &Deltas) -> Vec<(RelationId, Keys)> {
+        self.held.retain(|held| held.strong_count() > 0);
+        if self.held.is_empty() {
+            self.footprints.noted.clear();
+            return Vec::new();
+        }
+        let keys = |(id, delta): (&RelationId, &Vec<Batch>)| {
+            let relation = &self.relations.get(id)?.relation;
+            let keys = leaving(relation, delta);
+            (!keys.is_empty()).then_some((*id, keys))
+        };
+        deltas.iter().filter_map(keys).collect()
+    }
+
+    /// Notes rows that were changed.
+    pub(crate) fn note_footprint(&mut self, footprint: Vec<(RelationId, Keys)>) {
+        if footprint.is_empty() {
+            return;
+        }
+        let held = self.held.iter().filter_map(Weak::upgrade);
+        let oldest = held.filter_map(|held| Some(held.peek().ok()?.footprint)).min();
+        let oldest = oldest.unwrap_or(u64::MAX);
+        let Footprints { count, noted } = &mut self.footprints;
+        *count += 1;
+        noted.retain(|(at, ..)| *at > oldest);
+        noted.extend(footprint.into_iter().map(|(id, keys)| (*count, id, keys)));
+    }
+}
