@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use arena_tr::disk::{Disk, MemDisk};
 use arena_tr::{Clock, Database, Error, ErrorKind, Options, Outcome, Session};
 
 /// The table of Hermitage, and sessions over it.
@@ -411,6 +412,58 @@ fn readers_and_the_writer_do_not_wait_for_each_other() {
     run(&mut session, "INSERT INTO w VALUES (-1)");
     run(&mut writer, "COMMIT");
     assert_eq!(rows(&mut session, "SELECT count(*), min(i) FROM w"), "1501=-1");
+}
+
+#[test]
+fn a_durable_database_has_what_was_committed() {
+    let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
+    let open = || {
+        let options = Options { disk: Arc::clone(&disk), ..Options::default() };
+        Database::open_with("db", options).expect("the database opens")
+    };
+    let db = open();
+    let (mut a, mut b, mut c) = (db.session(), db.session(), db.session());
+    run(
+        &mut a,
+        "CREATE TABLE test (id INT PRIMARY KEY, value INT); CREATE STREAM s (n INT);
+         CREATE MATERIALIZED VIEW n AS SELECT sum(n) AS n FROM s",
+    );
+    run(&mut a, "BEGIN; INSERT INTO test VALUES (1, 1), (2, 2); INSERT INTO s VALUES (3), (4)");
+    run(&mut b, "BEGIN; INSERT INTO test VALUES (1, 3); INSERT INTO s VALUES (100)");
+    run(&mut c, "BEGIN; INSERT INTO test VALUES (9, 9); INSERT INTO s VALUES (1000)");
+    let epoch = run(&mut a, "UPDATE test SET value = 20 WHERE id = 2; COMMIT").epoch;
+    assert_eq!(fails(&mut b, "COMMIT").state().0, "23505");
+    drop((a, b, c, db));
+    let db = open();
+    assert_eq!(Some(db.epoch()), epoch);
+    let mut session = db.session();
+    assert_eq!(rows(&mut session, ALL), "1=1 2=20");
+    assert_eq!(rows(&mut session, "SELECT n FROM n"), "7");
+}
+
+/// Many statements in one transaction, while others change the table.
+#[test]
+fn a_long_transaction_knows_all_keys() {
+    const ROWS: usize = 4_000;
+    let db = Database::in_memory();
+    let (mut a, mut b) = (db.session(), db.session());
+    run(&mut a, "CREATE TABLE t (id INT PRIMARY KEY, n INT)");
+    run(&mut a, "INSERT INTO t SELECT -n, 0 FROM generate_series(1, 20000) AS g(n)");
+    run(&mut a, "BEGIN; SELECT 1");
+    run(&mut b, "UPDATE t SET n = 1 WHERE id = -20000");
+    let start = Instant::now();
+    for i in 0..ROWS {
+        run(&mut a, &format!("INSERT INTO t VALUES ({i}, 0)"));
+    }
+    println!("{ROWS} inserts in one transaction: {:?}", start.elapsed());
+    run(&mut a, "SAVEPOINT s");
+    for taken in [0, ROWS as i64 - 1, -1, -20_000] {
+        let error = fails(&mut a, &format!("INSERT INTO t VALUES ({taken}, 0)"));
+        assert_eq!(error.state().0, "23505", "{taken}");
+        run(&mut a, "ROLLBACK TO s");
+    }
+    run(&mut a, "ROLLBACK");
+    assert_eq!(rows(&mut a, "SELECT count(*), sum(n) FROM t"), "20000=1");
 }
 
 /// A clock that a test moves.
