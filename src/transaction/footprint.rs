@@ -1,11 +1,11 @@
 //! Which rows left lately, for as long as an open transaction may want to change them too.
 //!
 //! A row that was changed and changed back, or set to what it was, looks untouched; the first
-//! committer wins all the same. So while transactions are open, commits note the keys of the rows
-//! that they changed. Two keys with the same 64-bit hash are taken for one: that costs a retry.
+//! committer wins all the same. So while transactions are open that may write, commits note the keys
+//! of the rows that they changed. Two keys with the same 64-bit hash are taken for one: that costs a retry.
 //! Invariant: every change of a row behind the oldest open snapshot is noted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Weak;
 
@@ -22,10 +22,16 @@ pub(crate) type Keys = HashSet<u64>;
 /// What commits changed lately.
 #[derive(Default)]
 pub(crate) struct Footprints {
-    /// Counts what is noted.
+    /// Counts the commits that noted something.
     count: u64,
-    noted: Vec<(u64, RelationId, Keys)>,
+    /// Which of them changed a row last.
+    last: HashMap<(RelationId, u64), u64>,
+    /// How many rows there may be before those that nobody asks for any more are forgotten.
+    room: usize,
 }
+
+/// Rows that are kept without looking whether anybody still asks for them.
+const LEAST_ROOM: usize = 4096;
 
 impl Footprints {
     /// How far it is: what is noted behind this came later.
@@ -35,8 +41,7 @@ impl Footprints {
 
     /// Whether one of these rows was changed later than `since`.
     pub(crate) fn touches(&self, since: u64, id: RelationId, keys: &Keys) -> bool {
-        let later = self.noted.iter().filter(|(at, other, _)| *at > since && *other == id);
-        later.into_iter().any(|(_, _, noted)| !noted.is_disjoint(keys))
+        keys.iter().any(|key| self.last.get(&(id, *key)).is_some_and(|at| *at > since))
     }
 }
 
@@ -63,9 +68,8 @@ pub(crate) fn leaving(relation: &Relation, delta: &[Batch]) -> Keys {
 impl Engine {
     /// The rows that a commit changes, if somebody may want to know.
     pub(crate) fn footprint(&mut self, deltas: &Deltas) -> Vec<(RelationId, Keys)> {
-        self.held.retain(|held| held.strong_count() > 0);
-        if self.held.is_empty() {
-            self.footprints.noted.clear();
+        if self.oldest_footprint().is_none() {
+            self.footprints.last.clear();
             return Vec::new();
         }
         let keys = |(id, delta): (&RelationId, &Vec<Batch>)| {
@@ -81,12 +85,21 @@ impl Engine {
         if footprint.is_empty() {
             return;
         }
-        let held = self.held.iter().filter_map(Weak::upgrade);
-        let oldest = held.filter_map(|held| Some(held.peek().ok()?.footprint)).min();
-        let oldest = oldest.unwrap_or(u64::MAX);
-        let Footprints { count, noted } = &mut self.footprints;
+        let oldest = self.oldest_footprint();
+        let Footprints { count, last, room } = &mut self.footprints;
         *count += 1;
-        noted.retain(|(at, ..)| *at > oldest);
-        noted.extend(footprint.into_iter().map(|(id, keys)| (*count, id, keys)));
+        for (id, keys) in footprint {
+            last.extend(keys.into_iter().map(|key| ((id, key), *count)));
+        }
+        if last.len() > (*room).max(LEAST_ROOM) {
+            last.retain(|_, at| oldest.is_some_and(|oldest| *at > oldest));
+            *room = last.len() * 2;
+        }
+    }
+
+    /// Where the oldest open transaction that may write began to ask.
+    fn oldest_footprint(&self) -> Option<u64> {
+        let held = self.held.iter().filter_map(Weak::upgrade).filter(|held| held.may_write);
+        held.filter_map(|held| Some(held.peek().ok()?.footprint)).min()
     }
 }

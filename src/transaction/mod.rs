@@ -72,7 +72,7 @@ impl Transaction {
         match &self.held {
             Some(held) => held.get(engine.time(), engine.options.snapshot_max_age).map(drop),
             None => {
-                self.held = Some(engine.hold());
+                self.held = Some(engine.hold(!self.read_only));
                 Ok(())
             }
         }

@@ -238,6 +238,34 @@ fn rows_that_look_untouched_are_not() {
     assert_eq!(rows(&mut a, "SELECT * FROM bag"), "");
 }
 
+/// What is remembered of changed rows is bounded and forgets nothing that an open transaction asks
+/// for.
+#[test]
+fn many_changes_beside_a_transaction_are_all_known() {
+    let [mut a, mut b] = hermitage();
+    run(&mut b, "ROLLBACK; INSERT INTO test SELECT n, 0 FROM generate_series(3, 12000) AS g(n)");
+    run(&mut b, "BEGIN READ ONLY; SELECT 1");
+    let db = a.database();
+    let mut others = db.session();
+    run(&mut a, "ROLLBACK; BEGIN; UPDATE test SET value = 1 WHERE id IN (3, 12000)");
+    run(&mut others, "UPDATE test SET value = value + 1 WHERE id = 3");
+    run(&mut others, "UPDATE test SET value = value - 1 WHERE id = 3");
+    // More than is kept unseen, twice: an open transaction still asks for all of it.
+    for _ in 0..2 {
+        run(&mut others, "UPDATE test SET value = 9 WHERE id BETWEEN 4 AND 11000");
+        run(&mut others, "UPDATE test SET value = 0 WHERE id BETWEEN 4 AND 11000");
+    }
+    loses(&mut a);
+    // Nobody does now; then somebody who began afterwards.
+    run(&mut others, "UPDATE test SET value = 2 WHERE id > 3");
+    run(&mut a, "BEGIN; UPDATE test SET value = 3 WHERE id = 12000");
+    run(&mut others, "UPDATE test SET value = 4 WHERE id BETWEEN 4 AND 11000");
+    run(&mut a, "COMMIT");
+    assert_eq!(rows(&mut a, "SELECT value FROM test WHERE id = 12000"), "3");
+    assert_eq!(rows(&mut b, "SELECT max(value) FROM test"), "20");
+    assert_eq!(rows(&mut b, "SELECT value FROM test WHERE id = 12000"), "0");
+}
+
 #[test]
 fn a_key_that_somebody_else_took_is_refused_at_commit() {
     let [mut a, mut b] = hermitage();
