@@ -1,8 +1,9 @@
 //! Which rows left lately, for as long as an open transaction may want to change them too.
 //!
 //! A row that was changed and changed back, or set to what it was, looks untouched; the first
-//! committer wins all the same. So while transactions are open that may write, commits note the keys
-//! of the rows that they changed. Two keys with the same 64-bit hash are taken for one: that costs a retry.
+//! committer wins all the same. So while transactions are open that may write, commits note the
+//! keys of the rows that they changed. Two keys with the same 64-bit hash are taken for one: that
+//! costs a retry.
 //! Invariant: every change of a row behind the oldest open snapshot is noted.
 
 use std::collections::{HashMap, HashSet};
