@@ -4,7 +4,7 @@
 //! in a [`Session`], bulk rows go through an [`Appender`], views are followed by callback or
 //! [`Subscription`].
 //! Invariant: the lock is held for one statement, one append or one round of the sources at a time,
-//! and never while a subscriber's iterator waits.
+//! never while a SELECT runs, and never while a subscriber's iterator waits.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,6 +3,7 @@
 //! Invariant: all contents are of one epoch; nothing that is committed later shows in them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arena_tr_planner::catalog::Catalog;
@@ -12,7 +13,7 @@ use arena_tr_storage::arena::Pool;
 use arena_tr_storage::table::TableSnapshot;
 use arena_tr_types::{Epoch, RelationId, SqlState, Timestamp};
 
-use crate::engine::{Engine, Entry, kind_name};
+use crate::engine::{self, Engine, kind_name};
 use crate::error::{Error, Result};
 
 /// What a statement reads.
@@ -89,8 +90,8 @@ impl ReadView {
         mut rows: impl FnMut(RelationId) -> Result<Vec<Batch>>,
     ) -> Result<()> {
         for input in &plan.inputs {
-            if !self.contents.contains_key(&input.relation) {
-                self.contents.insert(input.relation, Contents::Made(rows(input.relation)?));
+            if let Entry::Vacant(place) = self.contents.entry(input.relation) {
+                place.insert(Contents::Made(rows(input.relation)?));
             }
         }
         Ok(())
@@ -110,7 +111,7 @@ impl ReadView {
     }
 }
 
-impl Entry {
+impl engine::Entry {
     /// Its contents as they are, or why there is nothing to read.
     ///
     /// # Errors

@@ -57,9 +57,11 @@ impl Engine {
         mut deltas: Deltas,
     ) -> Result<()> {
         self.check(&deltas)?;
+        let footprint = self.footprint(&deltas);
         for (id, delta) in &deltas {
             self.apply(*id, delta)?;
         }
+        self.note_footprint(footprint);
         self.epoch = epoch;
         self.now = now;
         let stepped = self.append(epoch).and_then(|()| {

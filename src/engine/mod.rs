@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::follower::Follower;
 use crate::options::Options;
 use crate::subscription::Callback;
-use crate::transaction::Held;
+use crate::transaction::{Footprints, Held};
 use crate::watermark::Gate;
 
 /// Everything an open database is made of.
@@ -67,6 +67,8 @@ pub(crate) struct Engine {
     pub(crate) recalled: Option<VecDeque<PastStep>>,
     /// What open transactions hold.
     pub(crate) held: Vec<Weak<Held>>,
+    /// What was changed since they hold it.
+    pub(crate) footprints: Footprints,
     /// Contents are ahead of the log, which is lost: nothing is to be told of them.
     pub(crate) broken: Option<Error>,
 }
@@ -171,11 +173,12 @@ impl Engine {
     pub(crate) fn new(options: Options) -> Self {
         let pool =
             options.memory_limit_bytes.map_or_else(Pool::new, |b| Pool::with_budget(b as u64));
+        let connectors = Registry::of(&options.connectors);
         Self {
             pool,
             options,
             catalog: Arc::new(crate::introspect::catalog()),
-            connectors: Registry::of(&options.connectors),
+            connectors,
             relations: BTreeMap::new(),
             order: Vec::new(),
             links: foreign::Links::new(),
@@ -190,6 +193,7 @@ impl Engine {
             recovering: false,
             recalled: None,
             held: Vec::new(),
+            footprints: Footprints::default(),
             broken: None,
         }
     }

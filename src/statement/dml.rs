@@ -41,8 +41,7 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
         let tag = format!("INSERT 0 {}", written.rows());
         let source = (&types[..], &[written][..]);
         return finish(
-            cx,
-            &mut engine,
+            (cx, &mut engine),
             deltas,
             tag,
             "INSERT",
@@ -58,8 +57,7 @@ pub(super) fn insert(cx: &Context<'_>, insert: &ast::Insert) -> Result<Outcome> 
     }
     let tag = format!("INSERT 0 {}", rows.len());
     finish(
-        cx,
-        &mut engine,
+        (cx, &mut engine),
         deltas,
         tag,
         "INSERT",
@@ -123,7 +121,9 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
         delta.push(stored);
         batches.push(batch);
     }
-    let mut deltas = Deltas::from([(bound.relation.id, Batch::consolidate(delta))]);
+    // In a transaction a row that is set to what it was counts as changed.
+    let delta = if cx.in_block() { delta } else { Batch::consolidate(delta) };
+    let mut deltas = Deltas::from([(bound.relation.id, delta)]);
     let replaced = || {
         let rows = batches.iter().flat_map(|batch| batch.to_rows(&types));
         rows.map(|row| (row[..n].to_vec(), Some(row[n..2 * n].to_vec()))).collect()
@@ -131,8 +131,7 @@ pub(super) fn update(cx: &Context<'_>, update: &ast::Update) -> Result<Outcome> 
     follow(cx, &mut engine, bound.relation.id, replaced, &mut deltas)?;
     let tag = format!("UPDATE {}", rows.len());
     finish(
-        cx,
-        &mut engine,
+        (cx, &mut engine),
         deltas,
         tag,
         "UPDATE",
@@ -157,8 +156,7 @@ pub(super) fn delete(cx: &Context<'_>, delete: &ast::Delete) -> Result<Outcome> 
     let tag = format!("DELETE {}", rows.len());
     let (types, batches) = (rows.schema().types(), rows.batches().to_vec());
     finish(
-        cx,
-        &mut engine,
+        (cx, &mut engine),
         deltas,
         tag,
         "DELETE",
@@ -206,8 +204,7 @@ pub(super) fn must_be_table(relation: &Relation) -> Result<()> {
 
 /// Computes RETURNING, so that its errors come before the commit, and commits.
 fn finish(
-    cx: &Context<'_>,
-    engine: &mut Engine,
+    (cx, engine): (&Context<'_>, &mut Engine),
     deltas: Deltas,
     tag: String,
     verb: &str,

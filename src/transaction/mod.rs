@@ -2,11 +2,12 @@
 //!
 //! Its first statement takes [`snapshot`]s of all relations; everything it reads is those and what
 //! it has staged itself ([`work`]). COMMIT takes the lock once, finds out whether what it changes
-//! is still as it saw it, and makes one epoch of it: the first committer wins. Only the changes of
-//! a relation are looked at, never what was read, so write skew is possible.
+//! was changed by nobody else since ([`footprint`]), and makes one epoch of it: the first committer
+//! wins. Only what it changes is looked at, never what it read, so write skew is possible.
 //! Invariant: before COMMIT nobody else sees any of it; after a failed COMMIT nothing of it is
 //! there, event time included.
 
+mod footprint;
 mod snapshot;
 mod work;
 
@@ -24,6 +25,7 @@ use crate::engine::commit::Deltas;
 use crate::error::{Error, Result};
 use crate::statement::Settings;
 
+pub(crate) use footprint::Footprints;
 pub(crate) use snapshot::{Held, Snapshots};
 use work::Work;
 
@@ -70,7 +72,7 @@ impl Transaction {
         match &self.held {
             Some(held) => held.get(engine.time(), engine.options.snapshot_max_age).map(drop),
             None => {
-                self.held = Some(engine.hold());
+                self.held = Some(engine.hold(!self.read_only));
                 Ok(())
             }
         }
@@ -169,9 +171,29 @@ impl Transaction {
         let Some(held) = &self.held else { return Ok(None) };
         let mut engine = Attempt::new(db.engine());
         let snapshots = held.get(engine.time(), engine.options.snapshot_max_age)?;
+        let footprint = self.footprint(&engine, &snapshots)?;
         let deltas = self.judge(&mut engine, &snapshots)?;
-        let Some(deltas) = deltas else { return Ok(None) };
-        engine.commit(deltas).map(Some)
+        let epoch = deltas.map(|deltas| engine.commit(deltas)).transpose()?;
+        // Rows that are set to what they were are changed for others, too.
+        engine.note_footprint(footprint);
+        Ok(epoch)
+    }
+
+    /// The rows that it changes, which nobody else has changed since.
+    fn footprint(
+        &self,
+        engine: &Engine,
+        snapshots: &Snapshots,
+    ) -> Result<Vec<(RelationId, footprint::Keys)>> {
+        let mut all = Vec::new();
+        for (id, work) in self.work.iter().filter(|(_, work)| work.has_leaving()) {
+            let keys = work.leaving(&*relation_of(&snapshots.catalog, *id)?);
+            if engine.footprints.touches(snapshots.footprint, *id, &keys) {
+                return Err(lost("due to concurrent update"));
+            }
+            all.push((*id, keys));
+        }
+        Ok(all)
     }
 
     /// The changes to commit, found to fit the relations as they are now; none if there are none.

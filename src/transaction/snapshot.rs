@@ -20,12 +20,16 @@ pub(crate) struct Snapshots {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) epoch: Epoch,
     pub(crate) pool: Pool,
+    /// Where [`super::Footprints`] stood.
+    pub(crate) footprint: u64,
     /// The contents of each relation, or why there is nothing to read.
     relations: BTreeMap<RelationId, Result<TableSnapshot>>,
 }
 
 /// What an open transaction reads, as long as it has it.
 pub(crate) struct Held {
+    /// Whether its transaction may change rows.
+    pub(super) may_write: bool,
     since: Timestamp,
     snapshots: Mutex<Option<Arc<Snapshots>>>,
 }
@@ -37,6 +41,7 @@ impl Snapshots {
             catalog: Arc::clone(&engine.catalog),
             epoch: engine.epoch,
             pool: engine.pool.clone(),
+            footprint: engine.footprints.now(),
             relations: engine.relations.iter().map(kept).collect(),
         }
     }
@@ -78,9 +83,9 @@ impl Held {
 
 impl Engine {
     /// Takes the snapshots that a transaction reads from now on.
-    pub(crate) fn hold(&mut self) -> Arc<Held> {
+    pub(crate) fn hold(&mut self, may_write: bool) -> Arc<Held> {
         let snapshots = Mutex::new(Some(Arc::new(Snapshots::new(self))));
-        let held = Arc::new(Held { since: self.time(), snapshots });
+        let held = Arc::new(Held { may_write, since: self.time(), snapshots });
         self.held.retain(|other| other.strong_count() > 0);
         self.held.push(Arc::downgrade(&held));
         held

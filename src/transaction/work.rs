@@ -12,6 +12,7 @@ use arena_tr_storage::Batch;
 use arena_tr_storage::arena::Pool;
 use arena_tr_storage::table::{RelationStore, TableSnapshot};
 
+use super::footprint::{Keys, leaving};
 use crate::engine::Engine;
 use crate::error::Result;
 
@@ -20,7 +21,11 @@ use crate::error::Result;
 pub(crate) struct Work {
     /// Each statement's changes.
     staged: Vec<Vec<Batch>>,
+    /// Whether rows leave.
+    leaves: bool,
     own: Option<Own>,
+    /// What others changed of the snapshot, as it was, and the version that they left.
+    before: Option<(u64, RelationStore)>,
 }
 
 /// What the transaction keeps to find keys.
@@ -41,12 +46,19 @@ impl Work {
     pub(crate) fn truncate(&mut self, len: usize) {
         if len < self.staged.len() {
             self.staged.truncate(len);
+            self.leaves = self.staged.iter().flatten().any(Batch::has_retractions);
             self.own = None;
         }
     }
 
-    fn has_leaving(&self) -> bool {
-        self.staged.iter().flatten().any(Batch::has_retractions)
+    /// Whether rows leave.
+    pub(crate) fn has_leaving(&self) -> bool {
+        self.leaves
+    }
+
+    /// The keys of the rows that leave, those included that come back.
+    pub(crate) fn leaving(&self, relation: &Relation) -> Keys {
+        self.staged.iter().flat_map(|delta| leaving(relation, delta)).collect()
     }
 
     /// The relation as the transaction sees it.
@@ -102,6 +114,7 @@ impl Work {
         } else if Engine::has_keys(relation) {
             self.stage_arriving(relation, (base, live), pool, &delta)?;
         }
+        self.leaves |= leaves;
         self.staged.push(delta);
         Ok(())
     }
@@ -120,11 +133,19 @@ impl Work {
             return Ok(());
         }
         live.check(delta)?;
-        let changed = changed_since(base, live);
-        if !changed.is_empty() {
-            let mut before = Engine::scratch_store(pool, relation)?;
-            before.apply(&changed)?;
-            before.check(delta)?;
+        if live.version() != base.version() {
+            let known = self.before.take().filter(|(version, _)| *version == live.version());
+            let before = match known {
+                Some((_, before)) => before,
+                None => {
+                    let mut before = Engine::scratch_store(pool, relation)?;
+                    before.apply(&changed_since(base, live))?;
+                    before
+                }
+            };
+            let checked = before.check(delta);
+            self.before = Some((live.version(), before));
+            checked?;
         }
         if self.own.is_none() {
             let mut arrived = Engine::scratch_store(pool, relation)?;
@@ -150,9 +171,6 @@ impl Work {
 
 /// The snapshot's rows in pieces that changed since it was taken.
 fn changed_since(base: &TableSnapshot, live: &RelationStore) -> Vec<Batch> {
-    if live.version() == base.version() {
-        return Vec::new();
-    }
     let live = live.snapshot();
     let now: BTreeMap<u64, u64> = live.chunks().iter().map(|c| (c.number, c.changed)).collect();
     let same = |number| now.get(number).is_some_and(|changed| *changed <= base.version());

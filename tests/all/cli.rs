@@ -93,7 +93,9 @@ fn exit_codes_say_what_happened() {
     assert_eq!(code(&["--nope"]), Some(2));
     assert_eq!(code(&["--format", "xml"]), Some(2));
     assert_eq!(code(&["-f", "no such file.sql"]), Some(3));
-    assert_eq!(code(&["somewhere/"]), Some(2));
+    // A directory that cannot be made.
+    assert_eq!(code(&["/dev/null/somewhere", "-c", "SELECT 1"]), Some(3));
+    assert_eq!(code(&["check", "no such directory"]), Some(3));
 }
 
 #[test]
