@@ -216,3 +216,52 @@ fn dropped_keys_and_indexes_stay_dropped() {
     assert_eq!(names.len(), 1);
     assert_eq!(names[0][0], arena_tr::Value::text("j"));
 }
+
+#[test]
+fn every_way_in_is_checked() {
+    let db = Database::in_memory();
+    arena_tr_connectors::register_all(&db);
+    let mut session = db.session();
+    session.execute(SETUP).expect("the tables");
+    session.execute("INSERT INTO p VALUES (1, 10, 0), (2, 20, 0)").expect("two rows");
+    let state = |result: Result<_, arena_tr::Error>| result.map(drop).expect_err("refused").state();
+    let copied = session.copy_in("COPY c FROM STDIN WITH (FORMAT csv)", b"1,1\n2,3\n");
+    assert_eq!(state(copied.map(drop)), SqlState::FOREIGN_KEY_VIOLATION);
+    let copied = session.copy_in("COPY p FROM STDIN WITH (FORMAT csv)", b"3,20,0\n");
+    assert_eq!(state(copied.map(drop)), SqlState::UNIQUE_VIOLATION);
+    let mut appender = db.appender("c").expect("an appender");
+    appender.append((1_i64, 3_i64)).expect("a row");
+    assert_eq!(state(appender.commit().map(drop)), SqlState::FOREIGN_KEY_VIOLATION);
+    let as_query = session.execute("INSERT INTO c SELECT k + 5, k + 5 FROM p").map(drop);
+    assert_eq!(state(as_query), SqlState::FOREIGN_KEY_VIOLATION);
+    assert_eq!(ints(&mut session, "SELECT count(*) FROM c"), [[0]]);
+    session
+        .copy_in("COPY c FROM STDIN WITH (FORMAT csv)", b"1,1\n2,2\n")
+        .expect("keys that are there");
+    assert_eq!(ints(&mut session, "SELECT k, kids FROM v ORDER BY k"), [[1, 1], [2, 1]]);
+}
+
+#[test]
+fn a_parameter_reads_by_key() {
+    use arena_tr::Value;
+    let db = Database::in_memory();
+    let mut session = db.session();
+    session.execute(SETUP).expect("the tables");
+    let rows = "INSERT INTO p SELECT i, i * 2, i % 7 FROM generate_series(1, 2000) AS g(i)";
+    session.execute(rows).expect("rows");
+    let mut read = |sql: &str, key: Value| {
+        let rows = session.query(sql, &[key]).unwrap_or_else(|e| panic!("{sql}: {}", e.render()));
+        rows.to_vec()
+    };
+    for key in [Value::Int8(77), Value::Int4(77), Value::Int2(77)] {
+        assert_eq!(read("SELECT u FROM p WHERE k = $1", key), [[Value::Int8(154)]]);
+    }
+    assert_eq!(
+        read("SELECT k FROM p WHERE u = $1 AND n = 0", Value::Int8(154)),
+        [[Value::Int8(77)]]
+    );
+    assert!(read("SELECT k FROM p WHERE u = $1 AND n = 1", Value::Int8(154)).is_empty());
+    assert!(read("SELECT k FROM p WHERE k = $1", Value::Null).is_empty());
+    assert!(read("SELECT k FROM p WHERE k = $1", Value::Int8(-1)).is_empty());
+    assert_eq!(read("SELECT count(*) FROM p WHERE n = $1", Value::Int8(3)), [[Value::Int8(286)]]);
+}
