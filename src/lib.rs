@@ -64,7 +64,7 @@ pub use durable::inspect::{Checked, LogRecord, log_records};
 pub use durable::{ASYNC_LOSS_MILLIS, Durability};
 pub use engine::sources::Round;
 pub use error::{Error, ErrorKind, Result};
-pub use options::{Clock, Options, Random, SystemClock, SystemRandom};
+pub use options::{Clock, OnNotice, Options, Random, SystemClock, SystemRandom};
 pub use rows::Rows;
 pub use session::{CancelHandle, Outcome, Session};
 pub use subscription::{Changes, Subscription};

@@ -48,6 +48,9 @@ impl Random for SystemRandom {
     }
 }
 
+/// Gets a line that a person may want to see.
+pub type OnNotice = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Options of a database.
 #[derive(Clone)]
 pub struct Options {
@@ -80,7 +83,7 @@ pub struct Options {
     /// Where the files of a durable database are.
     pub disk: Arc<dyn Disk>,
     /// Gets a line about what takes long when a database is opened.
-    pub on_notice: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub on_notice: Option<OnNotice>,
 }
 
 impl Options {

@@ -58,9 +58,8 @@ impl ReadView {
         for (i, input) in plan.inputs.iter().enumerate() {
             if let Some(point) = crate::statement::point::find(engine, plan, i) {
                 view.points.insert(i, point.rows()?);
-            } else if !view.contents.contains_key(&input.relation) {
-                let snapshot = engine.entry(input.relation)?.snapshot()?;
-                view.contents.insert(input.relation, Contents::Kept(snapshot));
+            } else if let Entry::Vacant(place) = view.contents.entry(input.relation) {
+                place.insert(Contents::Kept(engine.entry(input.relation)?.snapshot()?));
             }
         }
         Ok(view)

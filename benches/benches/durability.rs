@@ -118,7 +118,7 @@ fn appends(dir: &Path) -> Result<(), Box<dyn Error>> {
             "an event of 64 bytes appended ({io:?})          {:6.1} ns, then {:.0} ms to sync {} MiB",
             appended.as_secs_f64() * 1e9 / (n as f64 * EVENTS as f64),
             synced.as_secs_f64() * 1e3,
-            n as usize * EVENTS * 64 >> 20
+            (n as usize * EVENTS * 64) >> 20
         );
     }
     Ok(())

@@ -233,12 +233,11 @@ fn sessions_share_syncs_and_nothing_is_lost() {
             .map(|who| {
                 let mut session = db.session();
                 scope.spawn(move || {
-                    let told = (0..40)
+                    (0..40)
                         .take_while(|n| {
                             session.execute(&format!("INSERT INTO t VALUES ({who}, {n})")).is_ok()
                         })
-                        .count();
-                    told
+                        .count()
                 })
             })
             .collect();

@@ -2,6 +2,7 @@
 //!
 //! One small run of appends, waits and rotations is made again and again; each time another
 //! operation fails, or the power goes before another one, and what is left is opened.
+#![expect(clippy::print_stdout, reason = "tests print their figures")]
 
 use std::io::ErrorKind;
 use std::path::Path;
