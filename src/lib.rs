@@ -54,13 +54,13 @@ mod watermark;
 
 pub use appender::{Appender, Cell, IntoRow};
 pub use arena_tr_parser::Span;
-pub use arena_tr_storage::log::{LogIo, LogOptions};
+pub use arena_tr_storage::log::{LogIo, LogOptions, Lost};
 pub use arena_tr_storage::{Batch, Column, ColumnBuilder, disk};
 pub use arena_tr_types::{
     DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value, time,
 };
 pub use database::{Database, EventTime};
-pub use durable::inspect::{Checked, LogRecord, log_records};
+pub use durable::inspect::{Checked, LogRecord, log_records, truncate_log};
 pub use durable::{ASYNC_LOSS_MILLIS, Durability};
 pub use engine::sources::Round;
 pub use error::{Error, ErrorKind, Result};

@@ -62,6 +62,7 @@ usage: arena-tr [OPTIONS] [DIR]                  the interactive shell
        arena-tr [OPTIONS] [DIR] run FILE         run a script, show progress, print its materialized views
        arena-tr log DIR                          print the records of a database's log
        arena-tr check DIR                        see whether a database's files are sound
+       arena-tr repair DIR --truncate-at LSN     cut a damaged log off; says what is lost
 
 DIR is the directory of a database, made if it is not there; without it the database is in memory.
 
@@ -87,6 +88,8 @@ pub(crate) enum Look {
     Log,
     /// Whether all is sound.
     Check,
+    /// To be cut off at this LSN.
+    Repair(u64),
 }
 
 impl Args {
@@ -145,6 +148,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
                 out.look = Some(Look::Check);
                 out.directory = Some(parser.value()?.string()?);
             }
+            Value(word) if word == "repair" && out.is_bare() => {
+                out.directory = Some(parser.value()?.string()?);
+                out.look = Some(Look::Repair(truncate_at(&mut parser)?));
+            }
             Value(word) if word == "run" => {
                 out.jobs.push(Job::Run(parser.value()?.string()?));
             }
@@ -153,6 +160,19 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
         }
     }
     Ok(Parsed::Args(out))
+}
+
+/// The rest of `repair DIR --truncate-at LSN`.
+fn truncate_at(parser: &mut lexopt::Parser) -> Result<u64, lexopt::Error> {
+    match parser.next()? {
+        Some(Long("truncate-at")) => {}
+        Some(other) => return Err(other.unexpected()),
+        None => return Err("repair needs --truncate-at LSN: what stands behind it is lost".into()),
+    }
+    let text = parser.value()?.string()?;
+    u64::from_str_radix(&text, 16).map_err(|_| {
+        format!("'{text}' is no LSN: they are hexadecimal, as 'check' prints them").into()
+    })
 }
 
 #[cfg(test)]

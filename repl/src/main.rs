@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arena_tr::disk::RealDisk;
-use arena_tr::{CancelHandle, Database, Error, ErrorKind, Options, log_records};
+use arena_tr::{CancelHandle, Database, Error, ErrorKind, Options, log_records, truncate_log};
 
 use args::{Args, Job, Look, Parsed};
 use render::Style;
@@ -129,8 +129,28 @@ fn open(args: &Args) -> Result<Database, Stop> {
     })
 }
 
-/// `log DIR` and `check DIR`.
+/// `repair DIR --truncate-at LSN`.
+fn repair(directory: &str, lsn: u64) -> Result<(), Stop> {
+    let lost = truncate_log(&RealDisk, Path::new(directory), lsn).map_err(|error| {
+        eprintln!("{}", error.render());
+        Stop::Failed(error.kind())
+    })?;
+    let epochs = match lost.epochs {
+        Some((first, last)) => format!(", of epochs {first} to {last}"),
+        None => String::new(),
+    };
+    eprintln!(
+        "the log ends at LSN {lsn:X} now; lost: {} bytes, {} readable records{epochs}",
+        lost.bytes, lost.records
+    );
+    Ok(())
+}
+
+/// `log DIR`, `check DIR` and `repair DIR`.
 fn look(directory: &str, look: Look) -> Result<(), Stop> {
+    if let Look::Repair(lsn) = look {
+        return repair(directory, lsn);
+    }
     let mut out = std::io::stdout().lock();
     let mut printed = Ok(());
     let checked = log_records(&RealDisk, Path::new(directory), |record| {

@@ -1,13 +1,13 @@
-//! Looking into a database's directory without opening the database: its log in words, and whether
-//! all of it is sound.
+//! Looking into a database's directory without opening the database: its log in words, whether all
+//! of it is sound; and cutting off what is not.
 //!
-//! Invariant: nothing in the directory is changed.
+//! Invariant: nothing in the directory is changed, except by [`truncate_log`].
 
 use std::fmt;
 use std::path::Path;
 
 use arena_tr_storage::disk::Disk;
-use arena_tr_storage::log::{Entry, Lsn, read};
+use arena_tr_storage::log::{Entry, LogError, Lost, Lsn, read, truncate};
 use arena_tr_storage::manifest::Manifest;
 
 use super::record::{Item, items};
@@ -75,6 +75,22 @@ pub fn log_records(
     checked.end = end.end.0;
     checked.torn = end.is_torn();
     Ok(checked)
+}
+
+/// Cuts a damaged log off at a position where a record ends, and forgets everything behind it; what
+/// that was.
+///
+/// # Errors
+/// 55006 when somebody has the database open, XX001 when no whole record ends there.
+pub fn truncate_log(disk: &dyn Disk, dir: &Path, lsn: u64) -> Result<Lost> {
+    let mut manifest = Manifest::read(disk, dir).map_err(manifest_error)?.ok_or_else(|| {
+        Error::new(SqlState("58P01"), format!("there is no database in {}", dir.display()))
+    })?;
+    let _lock = disk.lock(&dir.join(LOCK)).map_err(|error| locked(dir, error))?;
+    let lost = truncate(disk, &dir.join(LOG), Lsn(lsn))?;
+    manifest.floor = lsn;
+    manifest.write(disk, dir).map_err(LogError::from)?;
+    Ok(lost)
 }
 
 fn in_words(entry: &Entry) -> Result<LogRecord> {

@@ -198,7 +198,14 @@ impl From<LogError> for Error {
             LogError::Disk(_) => Self::new(SqlState::IO_ERROR, message),
             LogError::Poisoned(_) => Self::new(SqlState::IO_ERROR, message)
                 .with_hint("open the database again: it comes back with what is on the device"),
-            LogError::Corrupt(_) => Self::new(SqlState("XX001"), message),
+            LogError::Corrupt(damage) => {
+                let hint = format!(
+                    "'arena-tr repair DIR --truncate-at {}' gives up everything from there on; \
+                     better take a copy of the directory first",
+                    damage.lsn
+                );
+                Self::new(SqlState("XX001"), message).with_hint(hint)
+            }
             LogError::TooLong(_) => {
                 Self::new(SqlState("54000"), message).with_hint("commit fewer rows at a time")
             }

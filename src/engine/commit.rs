@@ -32,6 +32,9 @@ impl Engine {
     /// # Errors
     /// When memory runs out while contents are applied; a view's own failure is kept with the view.
     pub(crate) fn commit(&mut self, deltas: Deltas) -> Result<Epoch> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
         self.check_foreign_keys(&deltas)?;
         let (epoch, now) = (self.epoch.next(), self.time());
         if self.journal.is_some() {

@@ -12,6 +12,7 @@
 mod io;
 mod read;
 mod record;
+mod repair;
 mod segment;
 mod tail;
 mod writer;
@@ -23,6 +24,7 @@ use crate::disk::DiskError;
 
 pub use read::{Entry, LogEnd, read};
 pub use record::MAX_PAYLOAD_BYTES;
+pub use repair::{Lost, truncate};
 pub use writer::Log;
 
 /// A position in the log: its segments one behind the other, in bytes.

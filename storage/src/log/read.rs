@@ -111,7 +111,7 @@ pub(super) enum Next {
 }
 
 impl<'a> Segment<'a> {
-    fn new(file: &'a dyn File, dir: &Path, header: segment::Header) -> Self {
+    pub(super) fn new(file: &'a dyn File, dir: &Path, header: segment::Header) -> Self {
         Self {
             path: segment::path(dir, header.sequence),
             window: Window::new(file, header.segment_bytes),
@@ -130,7 +130,7 @@ impl<'a> Segment<'a> {
     }
 
     /// The next record.
-    fn next(&mut self) -> DiskResult<Next> {
+    pub(super) fn next(&mut self) -> DiskResult<Next> {
         let header = match self.window.header(self.at)? {
             None => return Ok(Next::Nothing("the segment is full")),
             Some(Err(reason)) => return Ok(Next::Nothing(reason)),

@@ -272,3 +272,21 @@ fn a_floor_that_is_not_reached_is_damage() {
     let read = read(&disk, Path::new(DIR), floor, |_| Ok::<(), LogError>(()));
     assert!(matches!(read, Err(LogError::Corrupt(_))));
 }
+
+#[test]
+fn a_damaged_log_can_be_cut_off_where_it_is_whole() {
+    let (disk, ends, _) = reference();
+    let damaged = ends[99].0 - REFERENCE + 50;
+    let mut byte = [0];
+    file(&disk).read_at(damaged, &mut byte).expect("the segment");
+    file(&disk).write_at(damaged, &[byte[0] ^ 1]).expect("room");
+    assert!(matches!(entries(&disk), Err(LogError::Corrupt(_))));
+    let dir = Path::new(DIR);
+    assert!(truncate(&disk, dir, Lsn(ends[50].0 + 8)).is_err(), "no record ends there");
+    assert!(truncate(&disk, dir, ends[150]).is_err(), "behind the damage");
+    let lost = truncate(&disk, dir, ends[98]).expect("a record ends there");
+    assert_eq!(lost.records, 131, "their headers can be read");
+    assert_eq!(lost.epochs.map(|(_, last)| last), Some(229));
+    let (found, end) = entries(&disk).expect("what is left is whole");
+    assert_eq!((found.len(), end.end), (99, ends[98]));
+}
