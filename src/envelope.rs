@@ -5,13 +5,13 @@
 //! Invariant: an epoch that its shape cannot express gives an error and changes nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
 
 use arena_tr_parser::ast;
 use arena_tr_storage::Batch;
 use arena_tr_types::{DataType, Field, Schema, SqlState, Value};
 
 use crate::error::{Error, Result};
+use crate::key::Key;
 use crate::subscription::Changes;
 
 /// The live rows of a change and their weights.
@@ -103,24 +103,6 @@ struct Turn<'a> {
     weight: i64,
     inserted: Option<(&'a Batch, usize)>,
     deleted: Option<(&'a Batch, usize)>,
-}
-
-/// Key values, equal as SQL has it.
-#[derive(Debug, Clone)]
-struct Key(Vec<Value>);
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.eq_sql(b))
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|value| value.hash_sql(state));
-    }
 }
 
 /// Positions of an envelope's key columns.

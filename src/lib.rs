@@ -42,6 +42,7 @@ mod follower;
 pub mod internals;
 mod introspect;
 pub mod json;
+mod key;
 mod options;
 mod reading;
 mod rows;

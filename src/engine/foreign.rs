@@ -7,7 +7,6 @@
 //! the referenced table.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{Hash, Hasher};
 
 use arena_tr_planner::catalog::{ForeignKey, ReferentialAction, Relation, UniqueKey};
 use arena_tr_storage::Batch;
@@ -16,32 +15,7 @@ use arena_tr_types::{RelationId, SqlError, SqlState, Value};
 use super::commit::Deltas;
 use super::{Engine, Entry};
 use crate::error::{Error, Result};
-
-/// Values of a key; equal as SQL says.
-#[derive(Debug, Clone)]
-pub(crate) struct Key(pub(crate) Vec<Value>);
-
-impl Key {
-    /// The key of a row; `None` if it has NULL in it.
-    pub(crate) fn of(row: &[Value], columns: &[usize]) -> Option<Self> {
-        let values: Vec<Value> = columns.iter().map(|c| row[*c].clone()).collect();
-        (!values.iter().any(Value::is_null)).then_some(Self(values))
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.eq_sql(b))
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|value| value.hash_sql(state));
-    }
-}
+use crate::key::Key;
 
 /// A foreign key that references a table: whose, and which of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

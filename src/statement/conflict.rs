@@ -17,8 +17,9 @@ use arena_tr_vm::{OnError, StepInput, Task, compile};
 
 use crate::engine::Engine;
 use crate::engine::define::row_plan;
-use crate::engine::foreign::{Key, identity};
+use crate::engine::foreign::identity;
 use crate::error::Result;
+use crate::key::Key;
 
 /// A row of values.
 type Row = Vec<Value>;
