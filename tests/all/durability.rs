@@ -15,7 +15,7 @@ use arena_tr::{Clock, Database, LogIo, LogOptions, Options, Timestamp};
 
 const DIR: &str = "/db";
 
-const SCRIPT: &[&str] = &[
+pub(crate) const SCRIPT: &[&str] = &[
     "CREATE TABLE accounts (id INT PRIMARY KEY, owner TEXT NOT NULL, balance BIGINT)",
     "CREATE MATERIALIZED VIEW total AS SELECT sum(balance) AS s, count(*) AS n FROM accounts",
     "INSERT INTO accounts VALUES (1, 'ann', 100), (2, 'bob', 200), (3, 'a longer name than fits', 7)",
@@ -54,7 +54,7 @@ impl Clock for Ticks {
     }
 }
 
-fn options(disk: Arc<dyn arena_tr::disk::Disk>, io: LogIo) -> Options {
+pub(crate) fn options(disk: Arc<dyn arena_tr::disk::Disk>, io: LogIo) -> Options {
     Options {
         disk,
         clock: Arc::new(Ticks::default()),
@@ -64,7 +64,7 @@ fn options(disk: Arc<dyn arena_tr::disk::Disk>, io: LogIo) -> Options {
 }
 
 /// All contents and the epoch, as text.
-fn contents(db: &Database) -> String {
+pub(crate) fn contents(db: &Database) -> String {
     let mut session = db.session();
     let mut all = format!("epoch {}\n", db.epoch().0);
     for relation in RELATIONS {

@@ -13,6 +13,7 @@ mod conformance;
 mod docs;
 mod durability;
 mod exactly_once;
+mod fixtures;
 mod keys;
 mod kill;
 mod list_append;

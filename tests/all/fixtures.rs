@@ -1,0 +1,72 @@
+//! Databases that earlier versions of the program wrote: they open for ever.
+//!
+//! `tests/fixtures/v1` was written by format 1. `UPDATE_FIXTURES=1` writes the fixture of the
+//! present format; a new format gets a folder of its own, and the old ones stay as they are.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arena_tr::disk::RealDisk;
+use arena_tr::{Database, LogIo};
+
+use crate::durability::{SCRIPT, contents, options};
+use crate::root;
+
+const FORMATS: &[&str] = &["v1"];
+
+fn folder(format: &str) -> PathBuf {
+    root().join("tests/fixtures").join(format)
+}
+
+fn open(dir: &Path) -> Database {
+    Database::open_with(dir, options(Arc::new(RealDisk), LogIo::File))
+        .unwrap_or_else(|e| panic!("{}: {}", dir.display(), e.render()))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder for temporary files");
+    for entry in std::fs::read_dir(from).expect("the fixture is there").flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("a folder for temporary files");
+        }
+    }
+}
+
+/// Writes the present format's fixture anew.
+fn write() {
+    let dir = folder(FORMATS[FORMATS.len() - 1]);
+    // It may not be there yet.
+    let _ = std::fs::remove_dir_all(&dir);
+    let db = open(&dir.join("db"));
+    let mut session = db.session();
+    for sql in SCRIPT {
+        session.execute(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+    std::fs::write(dir.join("contents.txt"), contents(&db)).expect("the repository can be written");
+    drop((session, db));
+    for left in ["db/lock", "db/log/spare"] {
+        // What is made again when it is missing needs no place in the repository.
+        let _ = std::fs::remove_file(dir.join(left));
+    }
+}
+
+#[test]
+fn databases_of_every_format_open() {
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        write();
+    }
+    for format in FORMATS {
+        let dir = std::env::temp_dir().join(format!("arena-tr-{format}-{}", std::process::id()));
+        copy(&folder(format).join("db"), &dir);
+        let expected = std::fs::read_to_string(folder(format).join("contents.txt"));
+        let expected = expected.expect("the fixture is there");
+        let db = open(&dir);
+        assert_eq!(contents(&db), expected, "{format}");
+        db.session().execute("INSERT INTO accounts VALUES (99, 'new', 1)").expect("it goes on");
+        drop(db);
+        std::fs::remove_dir_all(&dir).expect("it is ours");
+    }
+}
