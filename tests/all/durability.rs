@@ -149,7 +149,7 @@ fn contents_come_back_after_every_statement() {
 fn power_may_go_at_any_operation() {
     let expected = expected();
     let release = std::env::var_os("ARENA_TR_RELEASE_CHECKS").is_some();
-    let seeds = if release { 20 } else { 1 };
+    let seeds = if release { 60 } else { 6 };
     let mut states = 0;
     for (io, step) in [(LogIo::Map, 1), (LogIo::File, if release { 1 } else { 3 })] {
         for at in (0..operations(io)).step_by(step) {
@@ -171,7 +171,7 @@ fn power_may_go_at_any_operation() {
 fn any_operation_may_fail() {
     let expected = expected();
     let io = LogIo::Map;
-    for at in (0..operations(io)).step_by(2) {
+    for at in 0..operations(io) {
         for sticky in [false, true] {
             let plan = FaultPlan { fail_at: Some(at), sticky, seed: at, ..FaultPlan::default() };
             let disk = FaultDisk::new(plan);
