@@ -171,7 +171,7 @@ impl Appender {
             }
             engine.commit(deltas)?
         };
-        self.db.settle(None)?;
+        self.db.settle(None, Some(epoch))?;
         Ok(epoch)
     }
 

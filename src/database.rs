@@ -111,21 +111,25 @@ impl Database {
     }
 
     /// Waits until everything that was done so far is durable, unless that is not asked for, and
-    /// tells of the epochs that are.
+    /// tells of the epochs that are. An epoch of one's own that one does not wait for is told at
+    /// once, as soon as those before it are.
     ///
     /// # Errors
     /// When the log takes nothing more: nobody may be told of what was done.
-    pub(crate) fn settle(&self, durability: Option<Durability>) -> Result<()> {
-        let engine = self.engine();
-        let Some(journal) = &engine.journal else { return Ok(()) };
-        let (log, target) = (Arc::clone(&journal.log), journal.appended);
+    pub(crate) fn settle(&self, durability: Option<Durability>, own: Option<Epoch>) -> Result<()> {
+        let mut engine = self.engine();
         let waits = durability.unwrap_or(engine.options.durability) != Durability::Async;
+        let Some(journal) = &mut engine.journal else { return Ok(()) };
+        let (log, target) = (Arc::clone(&journal.log), journal.appended);
+        if let (false, Some(epoch)) = (waits, own) {
+            journal.hurry(epoch);
+        }
         drop(engine);
         if waits {
             log.wait(target)?;
         }
         let mut engine = self.engine();
-        engine.deliver_durable(!waits);
+        engine.deliver_durable();
         match &engine.broken {
             Some(error) => Err(error.clone()),
             None => Ok(()),
@@ -190,7 +194,7 @@ impl Database {
             let max_rows = engine.options.source_batch_rows;
             engine.round(max_rows)
         };
-        self.settle(None)?;
+        self.settle(None, round.as_ref().ok().and_then(|round| round.epoch))?;
         round
     }
 

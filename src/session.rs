@@ -273,9 +273,9 @@ impl Session {
         if let (Err(_), Some(transaction)) = (&outcome, &mut self.transaction) {
             transaction.fail();
         }
-        let outcome = outcome?;
-        // What it did, and what it saw, is durable before anybody is told.
-        self.db.settle(self.settings.durability())?;
-        Ok(outcome)
+        // What it did and what it saw, an error included, is durable before anybody is told.
+        let own = outcome.as_ref().ok().and_then(|outcome| outcome.epoch);
+        self.db.settle(self.settings.durability(), own)?;
+        outcome
     }
 }

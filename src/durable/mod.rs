@@ -50,6 +50,8 @@ pub const ASYNC_LOSS_MILLIS: u64 = 50;
 /// What is told of an epoch when it is durable.
 pub(crate) struct Delivery {
     lsn: Lsn,
+    /// Whoever committed it does not wait for the device.
+    hurried: bool,
     pub(crate) epoch: Epoch,
     pub(crate) now: Timestamp,
     pub(crate) deltas: Deltas,
@@ -165,7 +167,7 @@ impl Journal {
     ) {
         // A commit within a definition ends with its record, which is still to come.
         let lsn = if self.definition.is_some() { Lsn(u64::MAX) } else { self.appended };
-        self.outbox.push_back(Delivery { lsn, epoch, now, deltas, watermarks });
+        self.outbox.push_back(Delivery { lsn, hurried: false, epoch, now, deltas, watermarks });
     }
 
     /// Gives the deliveries of a definition the place of its record.
@@ -175,9 +177,15 @@ impl Journal {
         open.for_each(|delivery| delivery.lsn = appended);
     }
 
-    /// The next epoch that may be told: one below this position.
+    /// Lets an epoch be told before it is durable, but not before those that come before it.
+    pub(crate) fn hurry(&mut self, epoch: Epoch) {
+        let own = self.outbox.iter_mut().rev().find(|delivery| delivery.epoch == epoch);
+        own.into_iter().for_each(|delivery| delivery.hurried = true);
+    }
+
+    /// The next epoch that may be told: one below this position, or one that nobody waits for.
     pub(crate) fn next_delivery(&mut self, durable: Lsn) -> Option<Delivery> {
-        self.outbox.pop_front_if(|delivery| delivery.lsn <= durable)
+        self.outbox.pop_front_if(|delivery| delivery.hurried || delivery.lsn <= durable)
     }
 
     /// Notes that the log is durable up to its end, as the last act.

@@ -11,7 +11,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use arena_tr_storage::Batch;
-use arena_tr_storage::log::Lsn;
 use arena_tr_types::{DataType, Epoch, RelationId, Timestamp, Value};
 use arena_tr_vm::{OnError, RowError, StepInput};
 
@@ -107,10 +106,19 @@ impl Engine {
         self.journal.as_mut().map_or(Ok(()), |journal| journal.append(epoch))
     }
 
-    /// Tells of the epochs that are durable; of all of them if `all`.
-    pub(crate) fn deliver_durable(&mut self, all: bool) {
+    /// Waits until everything that was done so far is durable, because something of it is about to
+    /// leave while the lock is held.
+    ///
+    /// # Errors
+    /// When the log takes nothing more.
+    pub(crate) fn make_durable(&self) -> Result<()> {
+        self.journal.as_ref().map_or(Ok(()), |journal| Ok(journal.log.wait(journal.appended)?))
+    }
+
+    /// Tells of the epochs that are durable, or that nobody waits for.
+    pub(crate) fn deliver_durable(&mut self) {
         let Some(journal) = &self.journal else { return };
-        let durable = if all { Lsn(u64::MAX - 1) } else { journal.log.durable() };
+        let durable = journal.log.durable();
         while let Some(delivery) = self.journal.as_mut().and_then(|j| j.next_delivery(durable)) {
             let Delivery { epoch, now, deltas, watermarks, .. } = &delivery;
             self.deliver(*epoch, *now, deltas, Some(watermarks));

@@ -261,8 +261,8 @@ impl Engine {
     pub(crate) fn close(&mut self) {
         if let Some(journal) = &mut self.journal {
             // Whoever wanted to be sure has been told; the next opening tells what is missing.
-            let closed = journal.close();
-            self.deliver_durable(closed.is_ok());
+            let _ = journal.close();
+            self.deliver_durable();
         }
         for entry in self.relations.values_mut() {
             entry.end_readers();

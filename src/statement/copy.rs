@@ -168,6 +168,8 @@ fn copy_to(cx: &Context<'_>, copy: &ast::Copy) -> Result<Outcome> {
     let Some(path) = &copy.path else {
         return Ok(Outcome::rows("COPY", rows));
     };
+    // The file gets nothing that could still be lost.
+    cx.db.settle(None, None)?;
     let (options, encode) = file_options(path, &copy.options)?;
     let spec = SinkSpec {
         name: "COPY".to_owned(),

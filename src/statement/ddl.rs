@@ -334,6 +334,7 @@ pub(super) fn create_sink(
             opened => opened?,
         };
         if !contents.is_empty() && (!engine.recovering || sink.begins_empty()) {
+            engine.make_durable()?;
             sink.write(engine.epoch, engine.now, &contents)?;
         }
         Ok((sink, None))

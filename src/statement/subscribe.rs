@@ -67,6 +67,7 @@ pub(crate) fn call_back(
     let mut notices = Vec::new();
     let (id, now) = start(cx, &mut engine, query, &mut notices)?;
     if !now.delta.is_empty() {
+        engine.make_durable()?;
         callback(&now);
     }
     engine.follow(id, Reader::Callback(callback))?;

@@ -313,3 +313,27 @@ fn a_late_subscriber_is_told_of_nothing_that_it_has() {
         stop.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn a_hasty_session_hurries_only_its_own_epochs() {
+    let disk = FaultDisk::new(FaultPlan::default());
+    let db = open(&disk, LogIo::Map).expect("it opens");
+    db.session().execute("CREATE TABLE t (a INT)").expect("room");
+    let told = Arc::new(AtomicI64::new(0));
+    let count = Arc::clone(&told);
+    db.subscribe_with("t", move |changes| {
+        count.fetch_add(changes.rows().len() as i64, Ordering::Relaxed);
+    })
+    .expect("a table");
+    let mut hasty = db.session();
+    hasty.execute("SET durability = 'async'; INSERT INTO t VALUES (1)").expect("room");
+    assert_eq!(told.load(Ordering::Relaxed), 1, "at once");
+    db.session().execute("INSERT INTO t VALUES (2)").expect("a disk that works");
+    assert_eq!(told.load(Ordering::Relaxed), 2);
+    // From now on nothing gets to the device: who waits is refused, and nobody is told.
+    let plan = FaultPlan { fail_at: Some(disk.ops()), sticky: true, ..FaultPlan::default() };
+    disk.set_plan(plan);
+    assert!(db.session().execute("INSERT INTO t VALUES (3)").is_err(), "it cannot be made durable");
+    let _ = hasty.execute("SELECT * FROM t");
+    assert_eq!(told.load(Ordering::Relaxed), 2, "what was refused is told to nobody");
+}

@@ -147,6 +147,7 @@ fn rows_count_once_over_many_crashes() {
         crashes += 1;
         disk = disk.after_crash_with(Crash::Torn, dice);
     };
+    assert!(crashes >= 10, "{crashes} crashes show nothing");
     assert!(found == expected, "{} rows instead of {}", found.len(), expected.len());
     assert_eq!(written(&file("broken")), written(&file("whole")));
     println!("{} rows of 8 queries after {crashes} crashes, each once", found.len());
