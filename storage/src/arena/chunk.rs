@@ -133,8 +133,18 @@ impl Chunks {
     /// Puts the chunks of a run right above the cursor, so that no address in use changes its
     /// meaning, but not between the chunks of another run. Returns the index of its first chunk.
     pub(super) fn insert_run(&mut self, run: Run) -> usize {
-        let n = run.n_chunks();
         let at = self.skip_tails(self.after());
+        self.put_run(at, run);
+        at
+    }
+
+    /// Puts the chunks of a run at the end.
+    pub(super) fn push_run(&mut self, run: Run) {
+        self.put_run(self.slots.len(), run);
+    }
+
+    fn put_run(&mut self, at: usize, run: Run) {
+        let n = run.n_chunks();
         let base = run.into_base();
         let slots = (0..n).map(|i| Slot {
             // SAFETY: the run is `n` chunks long, and `i < n`.
@@ -143,7 +153,6 @@ impl Chunks {
             piece: if i == 0 { Piece::RunHead } else { Piece::RunTail },
         });
         self.slots.splice(at..at, slots);
-        at
     }
 
     /// The first index from `i` on where a piece of memory begins, or the end.
@@ -151,6 +160,16 @@ impl Chunks {
         let i = i.min(self.slots.len());
         let is_tail = |slot: &&Slot| matches!(slot.piece, Piece::RunTail);
         i + self.slots[i..].iter().take_while(is_tail).count()
+    }
+
+    /// The runs that begin below the cursor: their first chunks and how many chunks they have.
+    pub(super) fn runs(&self) -> Vec<(usize, usize)> {
+        let used = (self.next as usize).div_ceil(CHUNK_WORDS);
+        let run = |(i, slot): (usize, &Slot)| match slot.piece {
+            Piece::RunHead => Some((i, slot.words as usize / CHUNK_WORDS)),
+            _ => None,
+        };
+        self.slots[..used].iter().enumerate().filter_map(run).collect()
     }
 
     /// Moves the cursor to `at`, which is at or below where it was, or the end of held memory.

@@ -6,7 +6,9 @@
 //! use, as rounded, so the owner can tell when compaction pays ([`FreeLists::is_sparse`]).
 
 use super::{Addr, Arena, CHUNK_WORDS};
+use crate::StorageError;
 use crate::error::OutOfMemory;
+use crate::state::visit::{StateVisitor, Visit, mismatch};
 
 /// Sizes up to this many words have a list each.
 const EXACT_WORDS: usize = 32;
@@ -95,6 +97,31 @@ impl FreeLists {
     /// owner should move what lives to a fresh arena.
     pub fn is_sparse(&self) -> bool {
         self.free_words > self.live_words && self.free_words > CHUNK_WORDS
+    }
+}
+
+impl Visit for FreeLists {
+    /// Most lists are empty: those that are not are told by their number.
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.live_words.visit(visitor)?;
+        self.free_words.visit(visitor)?;
+        let mut used: Vec<usize> =
+            (0..N_CLASSES).filter(|class| !self.heads[*class].is_none()).collect();
+        let mut n = used.len();
+        n.visit(visitor)?;
+        if visitor.is_loading() {
+            if n > N_CLASSES {
+                return Err(mismatch("free lists"));
+            }
+            self.heads = [Addr::NONE; N_CLASSES];
+            used = vec![0; n];
+        }
+        for class in &mut used {
+            class.visit(visitor)?;
+            let head = self.heads.get_mut(*class).ok_or_else(|| mismatch("a free list"))?;
+            head.visit(visitor)?;
+        }
+        Ok(())
     }
 }
 

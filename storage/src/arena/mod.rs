@@ -58,7 +58,7 @@ mod rewind;
 
 use std::fmt;
 
-use crate::error::{Limit, OutOfMemory};
+use crate::error::{Limit, OutOfMemory, StorageError};
 
 pub use addr::{Addr, CHUNK_BYTES, CHUNK_WORDS, MAX_CHUNKS};
 pub use batch::BatchArena;
@@ -119,6 +119,16 @@ pub struct PoolUsage {
     pub reserved_bytes: u64,
     /// The budget, if there is one.
     pub budget_bytes: Option<u64>,
+}
+
+/// What of an arena is not words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ArenaShape {
+    /// Words below the cursor.
+    pub used_words: usize,
+    /// Allocations longer than a chunk: their first chunks, ascending, and how many chunks they
+    /// have.
+    pub runs: Vec<(usize, usize)>,
 }
 
 /// Memory of one owner that is freed at once: chunks of a pool and a bump cursor.
@@ -294,6 +304,62 @@ impl Arena {
             let first = i * CHUNK_WORDS;
             self.chunks.words(Addr(first as u32), CHUNK_WORDS.min(end - first))
         })
+    }
+
+    /// What of the arena is not words: needed to put it back.
+    pub fn shape(&self) -> ArenaShape {
+        ArenaShape { used_words: self.chunks.cursor() as usize, runs: self.chunks.runs() }
+    }
+
+    /// Puts back an arena of this shape; `fill` writes the words of each chunk below the cursor.
+    /// What was in it before is forgotten.
+    ///
+    /// # Errors
+    /// The pool's refusal, a shape that no arena has, or what `fill` fails with; the arena is empty
+    /// then.
+    pub fn restore(
+        &mut self,
+        shape: &ArenaShape,
+        fill: impl FnMut(usize, &mut [u64]) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        self.clear();
+        let restored = self.restore_into_empty(shape, fill);
+        if restored.is_err() {
+            self.clear();
+        }
+        restored
+    }
+
+    fn restore_into_empty(
+        &mut self,
+        shape: &ArenaShape,
+        mut fill: impl FnMut(usize, &mut [u64]) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let wrong = StorageError::Corrupt { what: "the shape of an arena", offset: 0 };
+        if shape.used_words > MAX_CHUNKS * CHUNK_WORDS {
+            return Err(wrong);
+        }
+        let n_used = shape.used_words.div_ceil(CHUNK_WORDS);
+        let mut runs = shape.runs.iter().peekable();
+        while self.chunks.len() < n_used {
+            match runs.next_if(|(first, _)| *first == self.chunks.len()) {
+                Some(&(_, n)) if n >= 1 && n <= MAX_CHUNKS - self.chunks.len() => {
+                    self.chunks.push_run(self.pool.acquire_run(self.owner, n)?);
+                }
+                Some(_) => return Err(wrong),
+                None => self.chunks.push(self.pool.acquire(self.owner)?),
+            }
+        }
+        if runs.next().is_some() {
+            return Err(wrong);
+        }
+        self.chunks.set_cursor(shape.used_words as u32);
+        for i in 0..n_used {
+            let first = i * CHUNK_WORDS;
+            let n = CHUNK_WORDS.min(shape.used_words - first);
+            fill(i, self.chunks.words_mut(Addr(first as u32), n))?;
+        }
+        Ok(())
     }
 
     /// Forgets everything in O(1); the chunks stay for what comes next.

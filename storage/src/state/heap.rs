@@ -7,8 +7,10 @@
 //! Invariant: a block is either in a free list or owned by exactly one cell or row.
 
 use crate::OutOfMemory;
+use crate::StorageError;
 use crate::arena::{Addr, Arena, FreeLists, Owner, Pool};
 use crate::state::cell::{self, INLINE_BYTES};
+use crate::state::visit::{StateVisitor, Visit};
 
 /// No address, as a bare number: the end of a list, a row that is not there.
 pub const NO_ADDR: u32 = Addr::NONE.0;
@@ -171,5 +173,12 @@ impl Heap {
             None => Ok(words),
             Some(bytes) => self.store_bytes(bytes),
         }
+    }
+}
+
+impl Visit for Heap {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.arena.visit(visitor)?;
+        self.free.visit(visitor)
     }
 }
