@@ -31,6 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// The only files that may hold `unsafe`.
 const UNSAFE_FILES: &[&str] = &[
     "storage/src/arena/chunk.rs",
+    "storage/src/arena/freeze.rs",
     "storage/src/arena/pool.rs",
     "storage/src/column/buffer.rs",
     "storage/src/disk/map.rs",

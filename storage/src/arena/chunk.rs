@@ -4,13 +4,15 @@
 //! slices. All else in an arena is safe code over the functions here.
 //! Invariant: every slot's `base` points at `words` initialized words that only this arena uses;
 //! slots of one run are adjacent in memory; `next <= limit`, and if `next < limit` then `base` is
-//! the chunk of `next`.
+//! the chunk of `next`, and it is not frozen; no word of a frozen chunk is written.
 #![allow(unsafe_code, reason = "turns addresses into slices of the pool's memory")]
 
 use std::ptr::NonNull;
 
 use super::addr::{Addr, CHUNK_WORDS, WORD_BITS};
-use super::pool::{Chunk, Run};
+use super::freeze::{Cells, Freezer, FrozenArena};
+use super::pool::{Chunk, Pool, Run};
+use super::{ArenaShape, Owner};
 
 /// What debug builds write over words that were given back.
 #[cfg(debug_assertions)]
@@ -25,9 +27,12 @@ struct Slot {
     /// Words from `base` to the end of the piece of memory this chunk is part of.
     words: u32,
     piece: Piece,
+    /// Not written to since the arena was frozen.
+    frozen: bool,
 }
 
 /// Which piece of memory a slot belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Piece {
     /// A chunk of the pool.
     Chunk,
@@ -44,6 +49,11 @@ pub(super) struct Chunks {
     base: NonNull<u64>,
     next: u32,
     limit: u32,
+    /// The chunk of `next` is frozen: `limit` is `next`, so that nothing is taken from it before it
+    /// is thawed.
+    sealed: bool,
+    /// Who may still want to read frozen chunks.
+    cells: Option<Cells>,
 }
 
 // SAFETY: the memory behind the slots is used by this value alone (invariant of `pool`), and it is
@@ -62,7 +72,8 @@ pub(super) enum Returned {
 
 impl Chunks {
     pub(super) const fn new() -> Self {
-        Self { slots: Vec::new(), base: NonNull::dangling(), next: 0, limit: 0 }
+        let base = NonNull::dangling();
+        Self { slots: Vec::new(), base, next: 0, limit: 0, sealed: false, cells: None }
     }
 
     /// Chunks held, used or not.
@@ -76,9 +87,80 @@ impl Chunks {
         self.next
     }
 
-    /// Index of the chunk after the current one.
+    /// Index of the chunk after the current one, which is not sealed.
     pub(super) fn after(&self) -> usize {
+        debug_assert!(!self.sealed);
         (self.limit >> WORD_BITS) as usize
+    }
+
+    /// Marks the chunks below the cursor as frozen, and hands those of them to a reader that were
+    /// written to since they were last, and those for which `wanted` holds.
+    pub(super) fn freeze(
+        &mut self,
+        pool: &Pool,
+        freezer: &mut Freezer,
+        wanted: impl Fn(usize) -> bool,
+    ) -> FrozenArena {
+        let used = self.next as usize;
+        let shape = ArenaShape { used_words: used, runs: self.runs() };
+        let slots = &self.slots;
+        let (cells, frozen) = freezer.freeze(pool, shape, |i| {
+            let slot = &slots[i];
+            let words = CHUNK_WORDS.min(used - i * CHUNK_WORDS);
+            (!slot.frozen || wanted(i)).then_some((slot.base, words))
+        });
+        let n = used.div_ceil(CHUNK_WORDS);
+        if let Some(earlier) = self.cells.replace(cells) {
+            // An earlier reader may still want some.
+            earlier.keep_all();
+        }
+        self.slots[..n].iter_mut().for_each(|slot| slot.frozen = true);
+        self.seal();
+        frozen
+    }
+
+    /// Marks the chunks below the cursor as written by nobody since the arena was frozen.
+    pub(super) fn mark_frozen(&mut self) {
+        let n = (self.next as usize).div_ceil(CHUNK_WORDS);
+        self.slots[..n].iter_mut().for_each(|slot| slot.frozen = true);
+        self.seal();
+    }
+
+    /// Lets nothing be taken from the chunk of the cursor if it is frozen.
+    fn seal(&mut self) {
+        if self.sealed {
+            return;
+        }
+        let at = Addr(self.next);
+        let frozen = self.slots.get(at.chunk()).is_some_and(|slot| slot.frozen);
+        // At the beginning of a chunk behind a full one there is nothing to be taken yet.
+        self.sealed = frozen && self.limit > self.next;
+        if self.sealed {
+            self.limit = self.next;
+        }
+    }
+
+    /// Thaws the chunk of the cursor; whether it was sealed.
+    pub(super) fn unseal(&mut self) -> bool {
+        if !self.sealed {
+            return false;
+        }
+        let i = Addr(self.next).chunk();
+        self.thaw(i);
+        self.sealed = false;
+        self.base = self.slots[i].base;
+        self.limit = ((i + 1) << WORD_BITS) as u32;
+        true
+    }
+
+    /// Lets chunk `i` be written to: whoever still reads it gets a copy.
+    #[cold]
+    #[inline(never)]
+    fn thaw(&mut self, i: usize) {
+        if let Some(cells) = &self.cells {
+            cells.keep(i);
+        }
+        self.slots[i].frozen = false;
     }
 
     /// Takes `n` words from the current chunk if they fit.
@@ -117,6 +199,12 @@ impl Chunks {
     pub(super) fn enter(&mut self, i: usize, n: usize) -> Addr {
         debug_assert!(n > 0 && n <= self.room_at(i));
         let first = (i << WORD_BITS) as u32;
+        let last = i + (n - 1) / CHUNK_WORDS;
+        for i in i..=last {
+            if self.slots[i].frozen {
+                self.thaw(i);
+            }
+        }
         self.set_cursor(first + n as u32);
         let addr = Addr(first);
         #[cfg(debug_assertions)]
@@ -127,13 +215,20 @@ impl Chunks {
     /// Puts a chunk of the pool at the end.
     pub(super) fn push(&mut self, chunk: Chunk) {
         let piece = Piece::Chunk;
-        self.slots.push(Slot { base: chunk.into_base(), words: CHUNK_WORDS as u32, piece });
+        let (base, words) = (chunk.into_base(), CHUNK_WORDS as u32);
+        self.slots.push(Slot { base, words, piece, frozen: false });
     }
 
     /// Puts the chunks of a run right above the cursor, so that no address in use changes its
     /// meaning, but not between the chunks of another run. Returns the index of its first chunk.
     pub(super) fn insert_run(&mut self, run: Run) -> usize {
         let at = self.skip_tails(self.after());
+        // The cells know chunks by their places, which change.
+        for i in at..self.slots.len() {
+            if self.slots[i].frozen {
+                self.thaw(i);
+            }
+        }
         self.put_run(at, run);
         at
     }
@@ -151,6 +246,7 @@ impl Chunks {
             base: unsafe { base.add(i * CHUNK_WORDS) },
             words: ((n - i) * CHUNK_WORDS) as u32,
             piece: if i == 0 { Piece::RunHead } else { Piece::RunTail },
+            frozen: false,
         });
         self.slots.splice(at..at, slots);
     }
@@ -158,7 +254,7 @@ impl Chunks {
     /// The first index from `i` on where a piece of memory begins, or the end.
     fn skip_tails(&self, i: usize) -> usize {
         let i = i.min(self.slots.len());
-        let is_tail = |slot: &&Slot| matches!(slot.piece, Piece::RunTail);
+        let is_tail = |slot: &&Slot| slot.piece == Piece::RunTail;
         i + self.slots[i..].iter().take_while(is_tail).count()
     }
 
@@ -175,6 +271,7 @@ impl Chunks {
     /// Moves the cursor to `at`, which is at or below where it was, or the end of held memory.
     pub(super) fn set_cursor(&mut self, at: u32) {
         let i = Addr(at).chunk();
+        self.sealed = false;
         self.next = at;
         match self.slots.get(i) {
             Some(slot) => {
@@ -186,6 +283,7 @@ impl Chunks {
                 self.limit = at;
             }
         }
+        self.seal();
     }
 
     /// In debug builds writes a pattern over the words from `from` to the cursor, which are given
@@ -206,20 +304,46 @@ impl Chunks {
         let _ = from;
     }
 
-    /// Takes out the pieces from chunk `from` on; a run that begins below `from` stays whole.
-    pub(super) fn drain_from(&mut self, from: usize) -> impl Iterator<Item = Returned> + '_ {
+    /// Whether somebody may still read chunks.
+    pub(super) fn is_read(&self) -> bool {
+        self.cells.is_some()
+    }
+
+    /// Takes out the pieces from chunk `from` on that nobody still reads; a run that begins below
+    /// `from` stays whole.
+    pub(super) fn drain_from(
+        &mut self,
+        from: usize,
+        owner: Owner,
+    ) -> impl Iterator<Item = Returned> + '_ {
         let from = self.skip_tails(from);
         let end = (from << WORD_BITS) as u32;
         self.next = self.next.min(end);
         self.limit = self.limit.min(end);
-        self.slots.drain(from..).filter_map(|slot| match slot.piece {
-            // SAFETY: the base came out of such a chunk, and its slot is gone.
-            Piece::Chunk => Some(Returned::Chunk(unsafe { Chunk::from_base(slot.base) })),
-            // SAFETY: as above; a head knows the words of the whole run.
-            Piece::RunHead => Some(Returned::Run(unsafe {
-                Run::from_base(slot.base, slot.words as usize / CHUNK_WORDS)
-            })),
-            Piece::RunTail => None,
+        self.sealed &= Addr(self.next).chunk() < from;
+        let cells = self.cells.as_ref();
+        self.slots.drain(from..).enumerate().filter_map(move |(i, slot)| {
+            let cells = cells.filter(|_| slot.frozen);
+            if let (Some(cells), true) = (cells, slot.piece != Piece::Chunk) {
+                cells.keep(from + i);
+            }
+            match slot.piece {
+                Piece::Chunk => {
+                    // SAFETY: the base came out of such a chunk, and its slot is gone.
+                    let chunk = unsafe { Chunk::from_base(slot.base) };
+                    let left = match cells {
+                        Some(cells) => cells.hand_over(from + i, chunk, owner),
+                        None => Some(chunk),
+                    };
+                    left.map(Returned::Chunk)
+                }
+                // SAFETY: as above; a head knows the words of the whole run. It is not given back
+                // before its tails were kept: see `Arena::give_back`.
+                Piece::RunHead => Some(Returned::Run(unsafe {
+                    Run::from_base(slot.base, slot.words as usize / CHUNK_WORDS)
+                })),
+                Piece::RunTail => None,
+            }
         })
     }
 
@@ -245,6 +369,32 @@ impl Chunks {
         }
     }
 
+    /// [`Chunks::locate`] for words to be written.
+    #[inline]
+    fn locate_mut(&mut self, addr: Addr, n: usize) -> NonNull<u64> {
+        match self.slots.get(addr.chunk()) {
+            // SAFETY: the word is within the chunk (checked).
+            Some(slot) if !slot.frozen && addr.word() + n <= CHUNK_WORDS => unsafe {
+                slot.base.add(addr.word())
+            },
+            _ => self.locate_thawed(addr, n),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn locate_thawed(&mut self, addr: Addr, n: usize) -> NonNull<u64> {
+        let base = self.locate(addr, n);
+        if n > 0 {
+            for i in addr.chunk()..=addr.chunk() + (addr.word() + n - 1) / CHUNK_WORDS {
+                if self.slots[i].frozen {
+                    self.thaw(i);
+                }
+            }
+        }
+        base
+    }
+
     #[inline]
     pub(super) fn words(&self, addr: Addr, n: usize) -> &[u64] {
         self.check_live(addr, n);
@@ -257,7 +407,7 @@ impl Chunks {
     pub(super) fn words_mut(&mut self, addr: Addr, n: usize) -> &mut [u64] {
         self.check_live(addr, n);
         // SAFETY: as for `words`, with `&mut self`: nobody else reads or writes them meanwhile.
-        unsafe { std::slice::from_raw_parts_mut(self.locate(addr, n).as_ptr(), n) }
+        unsafe { std::slice::from_raw_parts_mut(self.locate_mut(addr, n).as_ptr(), n) }
     }
 
     #[inline]
@@ -271,6 +421,9 @@ impl Chunks {
     #[inline]
     pub(super) fn set_word(&mut self, addr: Addr, word: u64) {
         self.check_live(addr, 1);
+        if self.slots[addr.chunk()].frozen {
+            self.thaw(addr.chunk());
+        }
         // SAFETY: as for `word`, with `&mut self`.
         unsafe { self.slots[addr.chunk()].base.add(addr.word()).write(word) }
     }

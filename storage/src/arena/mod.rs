@@ -22,6 +22,12 @@
 //! Every chunk is charged to an [`Owner`] when it is handed out. A budget that would be exceeded
 //! makes the allocation fail with [`OutOfMemory`]; nothing aborts, and nothing changes.
 //!
+//! # Saving
+//!
+//! [`Arena::freeze`] marks chunks and copies nothing; its reader has the words of that moment while
+//! the arena goes on, and the next freeze lists only the chunks that were written to since.
+//! [`Arena::restore`] puts the words back under the addresses they had.
+//!
 //! # Stale addresses
 //!
 //! Debug builds panic when an address at or above the cursor is used (it outlived a rewind or
@@ -30,8 +36,8 @@
 //!
 //! # Checking the unsafe code
 //!
-//! `unsafe` is confined to `arena/chunk.rs`, `arena/pool.rs` and `column/buffer.rs`. The tests of
-//! this crate are written to run under Miri, with strict provenance:
+//! `unsafe` is confined to `arena/chunk.rs`, `arena/freeze.rs`, `arena/pool.rs` and
+//! `column/buffer.rs`. The tests of this crate are written to run under Miri, with strict provenance:
 //!
 //! ```text
 //! MIRIFLAGS="-Zmiri-strict-provenance" cargo +nightly miri test -p arena-tr-storage
@@ -52,6 +58,7 @@ mod batch;
 mod budget;
 mod chunk;
 mod free_list;
+mod freeze;
 mod local;
 mod pool;
 mod rewind;
@@ -65,6 +72,7 @@ pub use batch::BatchArena;
 pub(crate) use batch::SharedChunk;
 pub use budget::OwnerUsage;
 pub use free_list::FreeLists;
+pub use freeze::{Freezer, FrozenArena};
 pub use local::{LocalArenas, Padded};
 pub use pool::Pool;
 pub use rewind::{Checkpoint, Scope, Stamped};
@@ -134,6 +142,8 @@ pub struct ArenaShape {
 /// Memory of one owner that is freed at once: chunks of a pool and a bump cursor.
 pub struct Arena {
     chunks: Chunks,
+    /// What it is called by whoever saves it; 0 while it has no name.
+    name: u64,
     rewinds: Rewinds,
     pool: Pool,
     owner: Owner,
@@ -143,7 +153,8 @@ impl Arena {
     /// An arena without chunks; the first allocation takes one.
     pub fn new(pool: &Pool, owner: Owner) -> Self {
         pool.open(owner);
-        Self { chunks: Chunks::new(), rewinds: Rewinds::default(), pool: pool.clone(), owner }
+        let (chunks, rewinds) = (Chunks::new(), Rewinds::default());
+        Self { chunks, name: 0, rewinds, pool: pool.clone(), owner }
     }
 
     /// Who pays.
@@ -216,6 +227,11 @@ impl Arena {
     #[cold]
     #[inline(never)]
     fn alloc_slow(&mut self, n: usize) -> Result<Addr, OutOfMemory> {
+        if self.chunks.unseal()
+            && let Some(addr) = self.chunks.bump(n)
+        {
+            return Ok(addr);
+        }
         let mut at = self.chunks.after();
         if self.chunks.room_at(at) < n {
             if n > MAX_ALLOC_WORDS {
@@ -306,13 +322,30 @@ impl Arena {
         })
     }
 
+    /// The name it was given by [`Arena::set_name`]; 0 before.
+    pub fn name(&self) -> u64 {
+        self.name
+    }
+
+    /// Names it, for whoever saves it and wants to know it again.
+    pub fn set_name(&mut self, name: u64) {
+        self.name = name;
+    }
+
+    /// Freezes the arena: what is in it now can be read while it is written to. To be read are the
+    /// chunks that were written to since the arena was frozen or put back the last time, and those
+    /// for which `wanted` holds. Costs a few nanoseconds a chunk.
+    pub fn freeze(&mut self, freezer: &mut Freezer, wanted: impl Fn(usize) -> bool) -> FrozenArena {
+        self.chunks.freeze(&self.pool, freezer, wanted)
+    }
+
     /// What of the arena is not words: needed to put it back.
     pub fn shape(&self) -> ArenaShape {
         ArenaShape { used_words: self.chunks.cursor() as usize, runs: self.chunks.runs() }
     }
 
     /// Puts back an arena of this shape; `fill` writes the words of each chunk below the cursor.
-    /// What was in it before is forgotten.
+    /// What was in it before is forgotten. For the next [`Arena::freeze`] nothing has changed.
     ///
     /// # Errors
     /// The pool's refusal, a shape that no arena has, or what `fill` fails with; the arena is empty
@@ -359,6 +392,7 @@ impl Arena {
             let n = CHUNK_WORDS.min(shape.used_words - first);
             fill(i, self.chunks.words_mut(Addr(first as u32), n))?;
         }
+        self.chunks.mark_frozen();
         Ok(())
     }
 
@@ -382,14 +416,22 @@ impl Arena {
 
     fn give_back(&mut self, from: usize) {
         let mut runs = Vec::new();
-        let chunks = self.chunks.drain_from(from).filter_map(|piece| match piece {
+        let is_read = self.chunks.is_read();
+        let chunks = self.chunks.drain_from(from, self.owner).filter_map(|piece| match piece {
             Returned::Chunk(chunk) => Some(chunk),
             Returned::Run(run) => {
                 runs.push(run);
                 None
             }
         });
-        self.pool.release(self.owner, chunks);
+        if is_read {
+            // Handing chunks to their readers takes the lock that releasing them holds.
+            let chunks: Vec<_> = chunks.collect();
+            self.pool.release(self.owner, chunks.into_iter());
+        } else {
+            self.pool.release(self.owner, chunks);
+        }
+        // Runs are freed when all of their chunks were looked at.
         runs.into_iter().for_each(|run| self.pool.release_run(self.owner, run));
     }
 

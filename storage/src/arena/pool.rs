@@ -50,6 +50,19 @@ impl Chunk {
         self.base
     }
 
+    /// Its words.
+    pub(super) fn words(&self) -> &[u64] {
+        // SAFETY: 1. a chunk is `CHUNK_WORDS` initialized words (invariant); 2. `&self`: nobody
+        // writes them meanwhile.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), CHUNK_WORDS) }
+    }
+
+    /// Its words, to be written.
+    pub(super) fn words_mut(&mut self) -> &mut [u64] {
+        // SAFETY: as for `words`, with `&mut self`: nobody else reads or writes them meanwhile.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), CHUNK_WORDS) }
+    }
+
     /// # Safety
     /// `base` came from [`Chunk::into_base`] and nobody else uses it any more.
     pub(super) unsafe fn from_base(base: NonNull<u64>) -> Self {
@@ -293,6 +306,14 @@ impl Pool {
         let chunk = state.take_chunk().ok_or_else(|| system(owner, CHUNK_BYTES as u64))?;
         state.ledger.charge(owner, CHUNK_BYTES as u64);
         Ok(chunk)
+    }
+
+    /// A chunk whatever the budgets say, charged to `owner`; `None` if the system has none.
+    pub(super) fn acquire_beyond(&self, owner: Owner) -> Option<Chunk> {
+        let mut state = self.lock();
+        let chunk = state.take_chunk()?;
+        state.ledger.charge(owner, CHUNK_BYTES as u64);
+        Some(chunk)
     }
 
     /// Adjacent chunks, charged to `owner`. Not cut from slabs: they are rare and of any length.

@@ -95,12 +95,14 @@ impl Directory {
         }
     }
 
+    /// Writes one slot, and touches no other word: a directory is large, and what is written to has
+    /// to be saved.
     #[inline]
-    fn slots_mut<'a>(&'a mut self, heap: &'a mut Heap) -> &'a mut [u64] {
+    fn set_slot(&mut self, heap: &mut Heap, slot: usize, entry: u64) {
         match &mut self.place {
-            Place::Nowhere => &mut [],
-            Place::Heap(addr) => heap.words_mut(*addr, 1 << self.bits),
-            Place::Arena(arena, addr) => arena.words_mut(*addr, 1 << self.bits),
+            Place::Nowhere => {}
+            Place::Heap(addr) => heap.set_word(addr.offset(slot), entry),
+            Place::Arena(arena, addr) => arena.set_word(addr.offset(slot), entry),
         }
     }
 
@@ -159,8 +161,9 @@ impl Directory {
     ) -> Result<(), OutOfMemory> {
         self.reserve(heap, (pool, owner), 1)?;
         self.len += 1;
-        let bits = self.bits;
-        place_entry(self.slots_mut(heap), bits, (tag_of(hash) << 32) | u64::from(addr.0 + 1));
+        let entry = (tag_of(hash) << 32) | u64::from(addr.0 + 1);
+        let slot = free_slot(self.slots(heap), self.bits, entry);
+        self.set_slot(heap, slot, entry);
         Ok(())
     }
 
@@ -219,44 +222,51 @@ impl Directory {
 
     /// Removes the entry of a row. Nothing happens if it has none.
     pub fn remove(&mut self, heap: &mut Heap, hash: u64, addr: Addr) {
-        let bits = self.bits;
-        let slots = self.slots_mut(heap);
-        if slots.is_empty() {
-            return;
-        }
-        let mask = slots.len() - 1;
-        let mut slot = (hash >> (64 - bits)) as usize;
-        loop {
-            let entry = slots[slot];
-            if is_free(entry) {
-                return;
-            }
-            if addr_of(entry) == addr {
-                break;
-            }
-            slot = (slot + 1) & mask;
-        }
-        close_gap(slots, bits, slot);
+        let Some(slot) = self.slot_of(heap, hash, |entry| addr_of(entry) == addr) else { return };
+        self.close_gap(heap, slot);
         self.len -= 1;
     }
 
     /// Lets the entry of a row say that the row lies elsewhere now. Nothing happens if it has none.
     pub fn replace(&mut self, heap: &mut Heap, hash: u64, from: Addr, to: Addr) {
-        let bits = self.bits;
-        let slots = self.slots_mut(heap);
-        if slots.is_empty() {
-            return;
-        }
         let entry = |addr: Addr| (tag_of(hash) << 32) | u64::from(addr.0 + 1);
-        let (old, mask) = (entry(from), slots.len() - 1);
-        let mut slot = (hash >> (64 - bits)) as usize;
-        while !is_free(slots[slot]) {
-            if slots[slot] == old {
-                slots[slot] = entry(to);
-                return;
-            }
-            slot = (slot + 1) & mask;
+        if let Some(slot) = self.slot_of(heap, hash, |found| found == entry(from)) {
+            self.set_slot(heap, slot, entry(to));
         }
+    }
+
+    /// The slot of the entry with this hash that is meant.
+    #[inline]
+    fn slot_of(&self, heap: &Heap, hash: u64, is_meant: impl Fn(u64) -> bool) -> Option<usize> {
+        let slots = self.slots(heap);
+        let mask = slots.len().checked_sub(1)?;
+        let mut slot = (hash >> (64 - self.bits)) as usize;
+        while !is_free(slots[slot & mask]) {
+            if is_meant(slots[slot & mask]) {
+                return Some(slot & mask);
+            }
+            slot += 1;
+        }
+        None
+    }
+
+    /// Moves later entries of the run back over a freed slot, so that no search stops early.
+    fn close_gap(&mut self, heap: &mut Heap, mut gap: usize) {
+        let mask = self.slots(heap).len() - 1;
+        let mut slot = gap;
+        loop {
+            slot = (slot + 1) & mask;
+            let entry = self.slots(heap)[slot];
+            if is_free(entry) {
+                break;
+            }
+            let displaced = slot.wrapping_sub((entry >> (64 - self.bits)) as usize) & mask;
+            if displaced >= slot.wrapping_sub(gap) & mask {
+                self.set_slot(heap, gap, entry);
+                gap = slot;
+            }
+        }
+        self.set_slot(heap, gap, 0);
     }
 
     /// Rows in the order of slots, from slot `from`, at most `max`; the slot to go on from, or
@@ -280,31 +290,18 @@ impl Directory {
     }
 }
 
+/// The slot that an entry goes to.
 #[inline]
-fn place_entry(slots: &mut [u64], bits: u32, entry: u64) {
+fn free_slot(slots: &[u64], bits: u32, entry: u64) -> usize {
     let mask = slots.len() - 1;
     let mut slot = (entry >> (64 - bits)) as usize;
     while !is_free(slots[slot & mask]) {
         slot += 1;
     }
-    slots[slot & mask] = entry;
+    slot & mask
 }
 
-/// Moves later entries of the run back over a freed slot, so that no search stops early.
-fn close_gap(slots: &mut [u64], bits: u32, mut gap: usize) {
-    let mask = slots.len() - 1;
-    let mut slot = gap;
-    loop {
-        slot = (slot + 1) & mask;
-        let entry = slots[slot];
-        if is_free(entry) {
-            break;
-        }
-        let displaced = slot.wrapping_sub((entry >> (64 - bits)) as usize) & mask;
-        if displaced >= slot.wrapping_sub(gap) & mask {
-            slots[gap] = entry;
-            gap = slot;
-        }
-    }
-    slots[gap] = 0;
+#[inline]
+fn place_entry(slots: &mut [u64], bits: u32, entry: u64) {
+    slots[free_slot(slots, bits, entry)] = entry;
 }
