@@ -1,8 +1,8 @@
 //! The manifest: what a database's directory holds, in two files that take turns.
 //!
 //! A new manifest replaces the older of the two, so one that is valid is always there; the newest
-//! valid one counts. It names the database, the place in the log from which it is to be read, and
-//! the *floor*: a position that had been made durable, so that a log which ends before it is known
+//! valid one counts. It names the database, its two newest snapshots, the place in the log from
+//! which on it is kept, and the *floor*: a position that had been made durable, so that a log which ends before it is known
 //! to be damaged.
 //!
 //! ```text
@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 use crate::codec::{self, Decode, Encode};
 use crate::disk::{Disk, DiskError, DiskResult, Mode};
 use crate::log::Lsn;
+use crate::snapshot::SnapshotRef;
 
 const MAGIC: &[u8; 8] = b"ARENAMAN";
 /// The version of everything in the directory that this program writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 const SLOTS: [&str; 2] = ["manifest.0", "manifest.1"];
 const HEADER_BYTES: usize = 16;
 
@@ -38,6 +39,21 @@ pub struct Manifest {
     pub replay_from: u64,
     /// The log was durable up to here.
     pub floor: u64,
+    /// The newest snapshot.
+    pub newest: Option<SnapshotRef>,
+    /// The one before it, to go back to when the newest is damaged.
+    pub previous: Option<SnapshotRef>,
+}
+
+/// What a manifest of format 1 held: there were no snapshots.
+#[derive(Decode)]
+#[cfg_attr(test, derive(Encode))]
+struct ManifestV1 {
+    format: u32,
+    sequence: u64,
+    database: u128,
+    replay_from: u64,
+    floor: u64,
 }
 
 /// Why there is no manifest to go by.
@@ -76,12 +92,27 @@ impl From<DiskError> for ManifestError {
 impl Manifest {
     /// The first manifest of a new database.
     pub fn new(database: u128) -> Self {
-        Self { format: FORMAT, sequence: 0, database, replay_from: 0, floor: 0 }
+        Self {
+            format: FORMAT,
+            sequence: 0,
+            database,
+            replay_from: 0,
+            floor: 0,
+            newest: None,
+            previous: None,
+        }
     }
 
-    /// Where the log is to be read from, and the floor.
+    /// From where on the log is kept, and the floor.
     pub fn log_positions(&self) -> (Lsn, Lsn) {
         (Lsn(self.replay_from), Lsn(self.floor))
+    }
+
+    /// Takes a new snapshot in. The log is kept from the one before it on, so that this one may
+    /// turn out to be damaged.
+    pub fn take_snapshot(&mut self, snapshot: SnapshotRef) {
+        self.previous = self.newest.replace(snapshot);
+        self.replay_from = self.previous.map_or(self.replay_from, |previous| previous.lsn);
     }
 
     /// The newest valid manifest of a directory; `None` if there is no trace of any.
@@ -120,7 +151,7 @@ impl Manifest {
     /// # Errors
     /// When the disk refuses; the manifest before is in place then.
     pub fn write(&mut self, disk: &dyn Disk, dir: &Path) -> DiskResult<()> {
-        let next = Self { sequence: self.sequence + 1, ..self.clone() };
+        let next = Self { format: FORMAT, sequence: self.sequence + 1, ..self.clone() };
         let mut fields = Vec::new();
         codec::encode(&next, &mut fields).expect("a few numbers are short");
         let mut bytes = Vec::with_capacity(HEADER_BYTES + fields.len());
@@ -165,13 +196,51 @@ fn parse(bytes: &[u8]) -> Result<Manifest, String> {
     if number(8) as usize != fields.len() || number(12) != crc32c::crc32c(fields) {
         return Err("its checksum is wrong".to_owned());
     }
-    codec::decode(fields).map_err(|error| error.to_string())
+    let format = fields.first_chunk().map_or(0, |format| u32::from_le_bytes(*format));
+    let decoded = match format {
+        1 => codec::decode(fields).map(|v1: ManifestV1| Manifest {
+            format: v1.format,
+            sequence: v1.sequence,
+            replay_from: v1.replay_from,
+            floor: v1.floor,
+            ..Manifest::new(v1.database)
+        }),
+        FORMAT => codec::decode(fields),
+        // Whoever reads it says that it is newer.
+        newer => return Ok(Manifest { format: newer, ..Manifest::new(0) }),
+    };
+    decoded.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::disk::MemDisk;
+
+    #[test]
+    fn format_1_is_read_and_a_newer_one_refused_by_name() {
+        let v1 = ManifestV1 { format: 1, sequence: 9, database: 42, replay_from: 3, floor: 5 };
+        let (disk, dir) = (MemDisk::new(), Path::new("/db"));
+        disk.create_dir(dir).expect("a new directory");
+        let put = |fields: Vec<u8>| {
+            let mut bytes = MAGIC.to_vec();
+            bytes.extend_from_slice(&(fields.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(&crc32c::crc32c(&fields).to_le_bytes());
+            bytes.extend_from_slice(&fields);
+            let file = disk.open(&dir.join(SLOTS[0]), Mode::Create).expect("a file");
+            file.set_len(0).and_then(|()| file.write_at(0, &bytes)).expect("room");
+        };
+        let mut fields = Vec::new();
+        codec::encode(&v1, &mut fields).expect("short");
+        put(fields);
+        let mut read = Manifest::read(&disk, dir).expect("format 1").expect("a manifest");
+        assert_eq!((read.sequence, read.floor, read.newest), (9, 5, None));
+        read.write(&disk, dir).expect("room");
+        let read = Manifest::read(&disk, dir).expect("format 2").expect("a manifest");
+        assert_eq!((read.format, read.sequence, read.floor), (FORMAT, 10, 5));
+        put([&77u32.to_le_bytes()[..], &[1; 100]].concat());
+        assert!(matches!(Manifest::read(&disk, dir), Err(ManifestError::Newer(_, 77))));
+    }
 
     #[test]
     fn the_newest_valid_manifest_counts() {

@@ -160,7 +160,9 @@ fn a_reader_runs_beside_the_writer() {
 fn what_is_dropped_unread_is_given_back() {
     let pool = Pool::new();
     let mut arena = Arena::new(&pool, owner());
-    (0..5 * CHUNK_WORDS).for_each(|i| drop(arena.push(i as u64)));
+    (0..5 * CHUNK_WORDS).for_each(|i| {
+        arena.push(i as u64).expect("memory");
+    });
     let frozen = arena.freeze(&mut Freezer::new(), |_| true);
     assert_eq!(frozen.chunks.len(), 5);
     arena.set_word(Addr(0), 9);

@@ -125,6 +125,26 @@ impl<'a> Bytes<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
+    /// The next number, as [`put_number`] wrote it.
+    ///
+    /// # Errors
+    /// When it does not end, or has more than 64 bits.
+    pub fn number(&mut self) -> Result<u64, StorageError> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            if bits << shift >> shift != bits {
+                break;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(self.corrupt("a number of more than 64 bits"))
+    }
+
     /// The next bytes, with their number (four bytes) in front.
     ///
     /// # Errors
@@ -133,6 +153,17 @@ impl<'a> Bytes<'a> {
         let n = self.u32()? as usize;
         self.take(n)
     }
+}
+
+/// Appends a number in as few bytes as it needs: seven bits in each, the lowest first, and the
+/// eighth bit where more follow.
+#[inline]
+pub fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
 }
 
 /// Appends bytes with their number (four bytes) in front.
@@ -165,6 +196,25 @@ mod tests {
         let expected = [&number(1)[..], b"a", &number(2), &number(1), &number(2)].concat();
         assert_eq!(bytes, expected, "the format may not change");
         assert_eq!(decode::<Meta>(&bytes).expect("what was encoded"), meta);
+    }
+
+    #[test]
+    fn numbers_take_as_many_bytes_as_they_need() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut bytes = Vec::new();
+            put_number(number, &mut bytes);
+            let bits = 64 - number.leading_zeros() as usize;
+            assert_eq!(bytes.len(), bits.div_ceil(7).max(1));
+            assert_eq!(Bytes::new(&bytes).number(), Ok(number));
+            bytes.pop();
+            assert!(Bytes::new(&bytes).number().is_err());
+        }
+        assert!(Bytes::new(&[0xff; 11]).number().is_err());
+        assert!(
+            Bytes::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2])
+                .number()
+                .is_err()
+        );
     }
 
     #[test]
