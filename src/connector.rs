@@ -38,6 +38,16 @@ pub trait Connector: Send + Sync {
         let _ = spec;
         Err(Error::unsupported(format!("connector '{}' as a sink", self.name())))
     }
+
+    /// The sink that said that it was at this position ([`Sink::position`]): what it wrote later is
+    /// taken away, and it goes on from there.
+    ///
+    /// # Errors
+    /// As [`Connector::sink`], and when there is less than was written.
+    fn sink_at(&self, spec: &SinkSpec, position: &[u8]) -> Result<Box<dyn Sink>> {
+        let _ = (spec, position);
+        Err(Error::unsupported(format!("going on with a sink of connector '{}'", self.name())))
+    }
 }
 
 /// What a statement says about a source.
@@ -154,6 +164,27 @@ pub trait Sink: Send {
     fn begins_empty(&self) -> bool {
         false
     }
+
+    /// Where it is, for [`Connector::sink_at`] of a later process to go on from: asked for between
+    /// epochs, whenever a snapshot is taken. `None` if it cannot go on: a sink that begins empty is
+    /// then out of work after the database was opened from that snapshot.
+    ///
+    /// # Errors
+    /// When the outside fails.
+    fn position(&mut self) -> Result<Option<SinkPosition>> {
+        Ok(None)
+    }
+}
+
+/// Makes what a sink has written durable; called without any lock held.
+pub type SyncSink = Box<dyn FnOnce() -> Result<()> + Send>;
+
+/// Where a sink is.
+pub struct SinkPosition {
+    /// In its own words.
+    pub state: Vec<u8>,
+    /// Makes durable what it has written up to there.
+    pub sync: SyncSink,
 }
 
 /// Stands for a source or sink that could not be opened when the database was.

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -53,6 +53,18 @@ struct Shared {
 struct Pump {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
+}
+
+/// A database that may be gone.
+pub(crate) struct WeakDatabase {
+    shared: Weak<Shared>,
+}
+
+impl WeakDatabase {
+    /// The database, if somebody still has it.
+    pub(crate) fn upgrade(&self) -> Option<Database> {
+        self.shared.upgrade().map(|shared| Database { shared })
+    }
 }
 
 impl Drop for Shared {
@@ -103,11 +115,28 @@ impl Database {
         self.engine().journal.is_some()
     }
 
+    /// A number that no other database has, the same whenever it is opened; one in memory has its
+    /// own as long as it lives.
+    pub fn identity(&self) -> u128 {
+        let mut engine = self.engine();
+        if let Some(journal) = &engine.journal {
+            return journal.files.database();
+        }
+        let random = Arc::clone(&engine.options.random);
+        let draw = || u128::from(random.next_u64()) << 64 | u128::from(random.next_u64());
+        *engine.identity.get_or_insert_with(draw)
+    }
+
     /// Starts what a durable database does by itself.
     pub(crate) fn keep_up(&self) {
-        let log = self.engine().journal.as_ref().map(|journal| Arc::clone(&journal.log));
+        let (log, policy) = {
+            let engine = self.engine();
+            let log = engine.journal.as_ref().map(|j| (Arc::clone(&j.log), j.files.saved()));
+            (log, engine.options.checkpoints)
+        };
+        let weak = WeakDatabase { shared: Arc::downgrade(&self.shared) };
         let mut upkeep = self.shared.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
-        *upkeep = log.map(Upkeep::start);
+        *upkeep = log.map(|log| Upkeep::start(log, weak, policy));
     }
 
     /// Waits until everything that was done so far is durable, unless that is not asked for, and

@@ -8,8 +8,10 @@ use std::collections::{HashMap, HashSet};
 
 use arena_tr_parser::ast;
 use arena_tr_storage::Batch;
+use arena_tr_storage::codec::Bytes;
 use arena_tr_types::{DataType, Field, Schema, SqlState, Value};
 
+use crate::durable::record::{get_batches, put_batches};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::subscription::Changes;
@@ -21,6 +23,9 @@ pub fn weighted(delta: &[Batch]) -> impl Iterator<Item = (&Batch, usize, i64)> {
         rows.into_iter().map(move |i| (batch, i, batch.weight(i))).filter(|(_, _, w)| *w != 0)
     })
 }
+
+/// Keys that are saved in one piece.
+const SAVED_ROWS: usize = 1 << 14;
 
 /// The keys that stand, and what an epoch does to each.
 #[derive(Debug)]
@@ -45,6 +50,38 @@ impl Upserts {
     /// No key yet; the keys are columns by position.
     pub fn new(keys: Vec<usize>, types: Vec<DataType>) -> Self {
         Self { keys, types, standing: HashSet::new() }
+    }
+
+    /// Appends the keys that stand, for [`Upserts::restore`].
+    ///
+    /// # Errors
+    /// When a key is too long to be kept.
+    pub fn save(&self, out: &mut Vec<u8>) -> Result<()> {
+        let types = self.key_types();
+        let rows: Vec<Vec<Value>> = self.standing.iter().map(|key| key.0.clone()).collect();
+        let batches = rows.chunks(SAVED_ROWS).map(|rows| Batch::from_rows(rows, &types));
+        let batches = batches.collect::<std::result::Result<Vec<_>, _>>()?;
+        Ok(put_batches(&batches, out)?)
+    }
+
+    /// Puts back the keys that were saved.
+    ///
+    /// # Errors
+    /// When it is not what was saved.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (mut bytes, types) = (Bytes::new(saved), self.key_types());
+        let batches = get_batches(&mut bytes)?;
+        let is_other = |batch: &Batch| batch.columns.len() != types.len();
+        if bytes.left() > 0 || batches.iter().any(is_other) {
+            return Err(bytes.corrupt("keys of another shape").into());
+        }
+        let rows = batches.iter().flat_map(|batch| batch.to_rows(&types));
+        self.standing = rows.map(Key).collect();
+        Ok(())
+    }
+
+    fn key_types(&self) -> Vec<DataType> {
+        self.keys.iter().map(|key| self.types[*key].clone()).collect()
     }
 
     /// What an epoch does to its keys, in the order in which they first come.

@@ -159,7 +159,7 @@ fn kind_of(state: SqlState) -> ErrorKind {
             "21" | "22" | "23" => ErrorKind::Data,
             "40" => ErrorKind::Conflict,
             "53" | "54" | "72" => ErrorKind::Limit,
-            "58" => ErrorKind::Io,
+            "08" | "58" => ErrorKind::Io,
             _ => ErrorKind::Statement,
         },
     }

@@ -12,10 +12,14 @@ use arena_tr_storage::arena::OwnerUsage;
 use arena_tr_types::time::{TIMESTAMP_INFINITY, TIMESTAMP_NEG_INFINITY};
 use arena_tr_types::{DataType, Field, RelationId, Schema, Timestamp, Value};
 
+use crate::durable::record::Prepared;
 use crate::engine::{Engine, FeedState, kind_name};
 use crate::error::Result;
 
 type Rows = Vec<Vec<Value>>;
+
+/// What every database is called where SQL asks for its name.
+const DATABASE: &str = "arena";
 
 /// A relation made of the engine's own state.
 struct SystemRelation {
@@ -92,6 +96,29 @@ static RELATIONS: &[SystemRelation] = &[
             ("data_type", DataType::Text),
         ],
         rows: columns,
+    },
+    SystemRelation {
+        name: "arena.subscriptions",
+        columns: &[
+            ("name", DataType::Text),
+            ("relation", DataType::Text),
+            ("acknowledged_epoch", DataType::Int8),
+            ("lost_epoch", DataType::Int8),
+            ("last_epoch", DataType::Int8),
+            ("pending_rows", DataType::Int8),
+        ],
+        rows: subscriptions,
+    },
+    SystemRelation {
+        name: "arena.prepared_transactions",
+        columns: &[
+            ("gid", DataType::Text),
+            ("prepared_at", DataType::TimestampTz),
+            ("epoch", DataType::Int8),
+            ("n_rows", DataType::Int8),
+            ("database", DataType::Text),
+        ],
+        rows: prepared_transactions,
     },
 ];
 
@@ -215,6 +242,36 @@ fn arenas(engine: &Engine) -> Rows {
     engine.pool.owners().iter().map(row).collect()
 }
 
+fn subscriptions(engine: &Engine) -> Rows {
+    let epoch = |epoch: Option<u64>| epoch.map_or(Value::Null, |n| Value::Int8(n as i64));
+    let name = |id: RelationId| engine.relations.get(&id).map_or("", |e| &e.relation.name);
+    let row = |(key, tracked): (&String, &crate::engine::tracked::Tracked)| {
+        vec![
+            text(key),
+            text(name(tracked.relation)),
+            epoch(tracked.place.acknowledged),
+            epoch(tracked.place.lost),
+            epoch(tracked.place.last),
+            Value::Int8(tracked.pending_rows() as i64),
+        ]
+    };
+    engine.tracked.iter().map(row).collect()
+}
+
+fn prepared_transactions(engine: &Engine) -> Rows {
+    let row = |Prepared { head, changes, .. }: &Prepared| {
+        let n_rows: usize = changes.values().flatten().map(Batch::live).sum();
+        vec![
+            text(&head.gid),
+            Value::TimestampTz(head.now),
+            Value::Int8(head.epoch as i64),
+            Value::Int8(n_rows as i64),
+            text(DATABASE),
+        ]
+    };
+    engine.prepared.iter().map(row).collect()
+}
+
 fn functions(_: &Engine) -> Rows {
     let spell = |t: &arena_tr_types::function::Ty| match t.data_type() {
         Some(data_type) => data_type.to_string(),
@@ -245,7 +302,7 @@ fn tables(engine: &Engine) -> Rows {
     let all = engine.catalog.relations.values();
     all.map(|relation| {
         let (schema, name) = split(&relation.name);
-        vec![text("arena"), text(schema), text(name), text(kind(relation.kind))]
+        vec![text(DATABASE), text(schema), text(name), text(kind(relation.kind))]
     })
     .collect()
 }

@@ -26,7 +26,8 @@
 //! ```
 //!
 //! Reading order: [`Database`] is the handle, [`Session`] runs statements, [`Appender`] takes rows
-//! in bulk, [`Subscription`] follows a view, [`connector`] is what the outside plugs into.
+//! in bulk, [`Subscription`] follows a view, [`TwoPhase`] commits over several databases,
+//! [`connector`] is what the outside plugs into.
 //!
 //! **Invariant:** it knows no terminal, no socket and no wire format.
 #![forbid(unsafe_code)]
@@ -51,6 +52,7 @@ pub mod sql;
 mod statement;
 mod subscription;
 mod transaction;
+mod two_phase;
 mod watermark;
 
 pub use appender::{Appender, Cell, IntoRow};
@@ -61,14 +63,19 @@ pub use arena_tr_types::{
     DataType, Decimal, Epoch, Field, Interval, Schema, SqlError, SqlState, Timestamp, Value, time,
 };
 pub use database::{Database, EventTime};
-pub use durable::inspect::{Checked, LogRecord, log_records, truncate_log};
+pub use durable::backup::{Backup, BackupPlace, BackupPlaces};
+pub use durable::inspect::{
+    Checked, CheckedSnapshot, LogRecord, check_directory, log_records, truncate_log,
+};
+pub use durable::snapshot::Checkpoint;
 pub use durable::{ASYNC_LOSS_MILLIS, Durability};
 pub use engine::sources::Round;
 pub use error::{Error, ErrorKind, Result};
-pub use options::{Clock, OnNotice, Options, Random, SystemClock, SystemRandom};
+pub use options::{CheckpointPolicy, Clock, OnNotice, Options, Random, SystemClock, SystemRandom};
 pub use rows::Rows;
 pub use session::{CancelHandle, Outcome, Session};
 pub use subscription::{Changes, Subscription};
+pub use two_phase::{Committed, Participant, Recovered, TwoPhase};
 
 /// The programs of `docs/recipes.md`, compiled and run with the doc tests.
 #[cfg(doctest)]

@@ -12,6 +12,7 @@ use arena_tr_types::Timestamp;
 
 use crate::connector::Connector;
 use crate::durable::Durability;
+use crate::durable::backup::BackupPlaces;
 
 /// Where an epoch's timestamp comes from. The only clock of the engine; `now()` in a view is what
 /// it said at the commit.
@@ -51,6 +52,27 @@ impl Random for SystemRandom {
 /// Gets a line that a person may want to see.
 pub type OnNotice = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// When a durable database takes a snapshot by itself: what comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointPolicy {
+    /// When the log has grown by this since the last one; none: whatever it has grown by. The log
+    /// behind the last two snapshots is kept, so it is about twice as long at most.
+    pub log_bytes: Option<u64>,
+    /// When something was committed and the last one is as long ago; none: however long.
+    pub interval: Option<Duration>,
+}
+
+impl CheckpointPolicy {
+    /// Only when `CHECKPOINT` says so.
+    pub const NEVER: Self = Self { log_bytes: None, interval: None };
+}
+
+impl Default for CheckpointPolicy {
+    fn default() -> Self {
+        Self { log_bytes: Some(256 << 20), interval: Some(Duration::from_secs(5 * 60)) }
+    }
+}
+
 /// Options of a database.
 #[derive(Clone)]
 pub struct Options {
@@ -76,10 +98,14 @@ pub struct Options {
     /// Connectors that are known from the start. A durable database needs those of its sources and
     /// sinks here, since they run when it is opened.
     pub connectors: Vec<Arc<dyn Connector>>,
+    /// Places for backups besides directories, by the scheme of their addresses.
+    pub backup_places: Vec<Arc<dyn BackupPlaces>>,
     /// When commits of a durable database are acknowledged; a session may choose another way.
     pub durability: Durability,
     /// The log of a durable database.
     pub log: LogOptions,
+    /// When a durable database takes a snapshot by itself.
+    pub checkpoints: CheckpointPolicy,
     /// Where the files of a durable database are.
     pub disk: Arc<dyn Disk>,
     /// Gets a line about what takes long when a database is opened.
@@ -105,8 +131,10 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             connectors: Vec::new(),
+            backup_places: Vec::new(),
             durability: Durability::default(),
             log: LogOptions::default(),
+            checkpoints: CheckpointPolicy::default(),
             disk: Arc::new(RealDisk),
             on_notice: None,
         }

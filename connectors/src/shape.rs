@@ -6,35 +6,93 @@
 
 use std::io::Write;
 
-use arena_tr::connector::{Sink, SinkShape, SinkSpec, Upsert, Upserts, weighted};
+use arena_tr::connector::{Sink, SinkPosition, SinkShape, SinkSpec, Upsert, Upserts, weighted};
 use arena_tr::{Batch, Epoch, Error, Result, SqlState, Timestamp, Value};
 
 use crate::decode::csv::CsvFormat;
 use crate::encode::{CsvEncoder, Encoder, JsonEncoder, Lead};
+use crate::file::Growing;
 use crate::options::Options;
 
 /// A sink of text.
 pub(crate) struct TextSink {
     /// What is written to, for messages.
     place: String,
-    out: Box<dyn Write + Send>,
+    out: Out,
     encoder: Encoder,
     shape: SinkShape,
     /// The keys that stand, for an upsert.
     upserts: Upserts,
     text: Vec<u8>,
-    /// Whether the place was emptied when the sink was made.
-    begins_empty: bool,
+}
+
+/// What a sink writes to.
+pub(crate) enum Out {
+    /// Something that only goes forward.
+    Stream(Box<dyn Write + Send>),
+    /// A file of the sink's own.
+    File(Growing),
+}
+
+/// Where a sink of text is.
+///
+/// ```text
+/// position = version u8, bytes of the file u64, then what its shape keeps
+/// ```
+pub(crate) struct Position<'a> {
+    pub(crate) bytes: u64,
+    /// What the shape keeps.
+    pub(crate) kept: &'a [u8],
+}
+
+/// The version of positions that this program writes.
+const POSITION_VERSION: u8 = 1;
+
+impl<'a> Position<'a> {
+    /// What the bytes say.
+    pub(crate) fn from_bytes(position: &'a [u8]) -> Result<Self> {
+        let read = position.split_first().and_then(|(version, rest)| {
+            let (bytes, kept) = rest.split_first_chunk()?;
+            (*version == POSITION_VERSION)
+                .then_some(Position { bytes: u64::from_le_bytes(*bytes), kept })
+        });
+        read.ok_or_else(|| {
+            let message = "the position of a sink of files was written by a later version";
+            Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        })
+    }
 }
 
 impl TextSink {
     /// A sink that writes NDJSON or CSV to `out`; the header is written at once.
-    pub(crate) fn new(
+    pub(crate) fn new(place: String, out: Out, encoder: Encoder, spec: &SinkSpec) -> Result<Self> {
+        let mut sink = Self::with_nothing(place, out, encoder, spec)?;
+        let leads: &[&str] = match &sink.shape {
+            SinkShape::Changes => &["epoch", "weight"],
+            SinkShape::Upsert(_) => &["op"],
+            SinkShape::Rows | SinkShape::Debezium => &[],
+        };
+        sink.encoder.header(leads, &mut sink.text);
+        sink.hand_over()?;
+        Ok(sink)
+    }
+
+    /// The sink that wrote this file, where its shape had kept this.
+    pub(crate) fn at(
         place: String,
-        out: Box<dyn Write + Send>,
+        file: Growing,
         encoder: Encoder,
         spec: &SinkSpec,
+        kept: &[u8],
     ) -> Result<Self> {
+        let mut sink = Self::with_nothing(place, Out::File(file), encoder, spec)?;
+        if let SinkShape::Upsert(_) = &sink.shape {
+            sink.upserts.restore(kept)?;
+        }
+        Ok(sink)
+    }
+
+    fn with_nothing(place: String, out: Out, encoder: Encoder, spec: &SinkSpec) -> Result<Self> {
         if matches!((&spec.shape, &encoder), (SinkShape::Debezium, Encoder::Csv(_))) {
             return Err(Error::new(
                 SqlState::INVALID_PARAMETER,
@@ -46,36 +104,21 @@ impl TextSink {
             SinkShape::Upsert(keys) => keys.clone(),
             _ => Vec::new(),
         };
-        let mut sink = Self {
-            place,
-            out,
-            encoder,
-            shape: spec.shape.clone(),
-            upserts: Upserts::new(keys, spec.schema.types()),
-            text: Vec::new(),
-            begins_empty: false,
-        };
-        let leads: &[&str] = match &sink.shape {
-            SinkShape::Changes => &["epoch", "weight"],
-            SinkShape::Upsert(_) => &["op"],
-            SinkShape::Rows | SinkShape::Debezium => &[],
-        };
-        sink.encoder.header(leads, &mut sink.text);
-        sink.hand_over()?;
-        Ok(sink)
-    }
-
-    /// The same, for a place that was emptied.
-    pub(crate) fn that_begins_empty(mut self) -> Self {
-        self.begins_empty = true;
-        self
+        let upserts = Upserts::new(keys, spec.schema.types());
+        Ok(Self { place, out, encoder, shape: spec.shape.clone(), upserts, text: Vec::new() })
     }
 
     /// Writes out the text at hand.
     fn hand_over(&mut self) -> Result<()> {
-        let written = self.out.write_all(&self.text).and_then(|()| self.out.flush());
+        let written = match &mut self.out {
+            Out::File(file) => file.write(&self.text),
+            Out::Stream(out) => out
+                .write_all(&self.text)
+                .and_then(|()| out.flush())
+                .map_err(|e| Error::io(&self.place, &e)),
+        };
         self.text.clear();
-        written.map_err(|e| Error::io(&self.place, &e))
+        written
     }
 
     fn changes(&mut self, epoch: Epoch, delta: &[Batch]) {
@@ -155,7 +198,18 @@ impl Sink for TextSink {
     }
 
     fn begins_empty(&self) -> bool {
-        self.begins_empty
+        matches!(self.out, Out::File(_))
+    }
+
+    fn position(&mut self) -> Result<Option<SinkPosition>> {
+        let Out::File(file) = &mut self.out else { return Ok(None) };
+        let (bytes, sync) = file.position()?;
+        let mut state = vec![POSITION_VERSION];
+        state.extend_from_slice(&bytes.to_le_bytes());
+        if let SinkShape::Upsert(_) = &self.shape {
+            self.upserts.save(&mut state)?;
+        }
+        Ok(Some(SinkPosition { state, sync }))
     }
 }
 

@@ -15,7 +15,7 @@ use arena_tr::{Error, Result, SqlState};
 use crate::decode::{Open, TextSource};
 use crate::file;
 use crate::options::Options;
-use crate::shape::{self, TextSink};
+use crate::shape::{self, Out, TextSink};
 
 /// Bytes handed over at a time.
 const CHUNK_BYTES: usize = 1 << 16;
@@ -75,7 +75,7 @@ impl Connector for StdoutConnector {
         let encode = file::known_encoding(spec.encode.as_deref().unwrap_or("json"))?;
         let encoder = shape::encoder(encode, &mut options, spec)?;
         options.finish()?;
-        let out = Box::new(io::stdout());
+        let out = Out::Stream(Box::new(io::stdout()));
         Ok(Box::new(TextSink::new("standard output".to_owned(), out, encoder, spec)?))
     }
 }

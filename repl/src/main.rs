@@ -22,8 +22,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arena_tr::disk::Disk;
 use arena_tr::disk::RealDisk;
-use arena_tr::{CancelHandle, Database, Error, ErrorKind, Options, log_records, truncate_log};
+use arena_tr::{
+    CancelHandle, Database, Error, ErrorKind, Options, check_directory, log_records, truncate_log,
+};
 
 use args::{Args, Job, Look, Parsed};
 use render::Style;
@@ -151,24 +154,43 @@ fn look(directory: &str, look: Look) -> Result<(), Stop> {
     if let Look::Repair(lsn) = look {
         return repair(directory, lsn);
     }
-    let mut out = std::io::stdout().lock();
-    let mut printed = Ok(());
-    let checked = log_records(&RealDisk, Path::new(directory), |record| {
-        if look == Look::Log && printed.is_ok() {
-            printed = writeln!(out, "{record}");
-        }
-    });
-    printed?;
-    let checked = checked.map_err(|error| {
+    let failed = |error: Error| {
         eprintln!("{}", error.render());
         Stop::Failed(error.kind())
-    })?;
+    };
+    let checked = match look {
+        Look::Log => {
+            let mut out = std::io::stdout().lock();
+            let mut printed = Ok(());
+            let checked = log_records(&RealDisk, Path::new(directory), |record| {
+                if printed.is_ok() {
+                    printed = writeln!(out, "{record}");
+                }
+            });
+            printed?;
+            checked.map_err(failed)?
+        }
+        _ => {
+            let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+            check_directory(&disk, Path::new(directory)).map_err(failed)?
+        }
+    };
     let torn = if checked.torn { "; an unfinished record behind it will be cut off" } else { "" };
     eprintln!(
         "{} records up to epoch {}; the log ends at LSN {:X}{torn}",
         checked.records, checked.epoch, checked.end
     );
-    Ok(())
+    for of in &checked.snapshots {
+        let (number, epoch, bytes) = (of.number, of.epoch, of.bytes);
+        match &of.damaged {
+            None => eprintln!("snapshot {number} of epoch {epoch}: {bytes} bytes, whole"),
+            Some(why) => eprintln!("snapshot {number} of epoch {epoch}: {why}"),
+        }
+    }
+    match checked.snapshots.iter().any(|of| of.damaged.is_some()) {
+        true => Err(Stop::Failed(ErrorKind::Corrupt)),
+        false => Ok(()),
+    }
 }
 
 fn run(args: &Args) -> Result<(), Stop> {

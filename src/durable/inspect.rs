@@ -5,15 +5,20 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
+use arena_tr_storage::Batch;
 use arena_tr_storage::disk::Disk;
 use arena_tr_storage::log::{Entry, LogError, Lost, Lsn, read, truncate};
 use arena_tr_storage::manifest::Manifest;
+use arena_tr_storage::snapshot::{SnapshotReader, SnapshotRef};
 
-use super::record::{Item, items};
-use super::recover::{LOCK, LOG, locked, manifest_error};
+use super::record::{Item, Prepared, items};
+use super::recover::{LOCK, LOG, SNAPSHOTS, locked, manifest_error};
+use super::snapshot;
+use crate::engine::commit::Deltas;
 use crate::error::{Error, Result};
-use arena_tr_types::SqlState;
+use arena_tr_types::{RelationId, SqlState};
 
 /// A record of the log, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,23 @@ pub struct Checked {
     /// Whether records were begun behind the end that were never finished; they are cut off when
     /// the database is opened.
     pub torn: bool,
+    /// The snapshots that it may be opened from, the newest first.
+    pub snapshots: Vec<CheckedSnapshot>,
+}
+
+/// What a check found of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedSnapshot {
+    /// Its number.
+    pub number: u64,
+    /// The epoch that it holds.
+    pub epoch: u64,
+    /// Where in the log it was taken.
+    pub lsn: u64,
+    /// Bytes that it consists of.
+    pub bytes: u64,
+    /// What is wrong with it: opening goes back behind it.
+    pub damaged: Option<String>,
 }
 
 impl fmt::Display for LogRecord {
@@ -64,7 +86,7 @@ pub fn log_records(
         Error::new(SqlState("58P01"), format!("there is no database in {}", dir.display()))
     })?;
     let _lock = disk.lock(&dir.join(LOCK)).map_err(|error| locked(dir, error))?;
-    let mut checked = Checked { records: 0, epoch: 0, end: 0, torn: false };
+    let mut checked = Checked { records: 0, epoch: 0, end: 0, torn: false, snapshots: Vec::new() };
     let end = read(disk, &dir.join(LOG), manifest.log_positions(), |entry: Entry| {
         let record = in_words(&entry)?;
         checked.records += 1;
@@ -77,20 +99,71 @@ pub fn log_records(
     Ok(checked)
 }
 
-/// Cuts a damaged log off at a position where a record ends, and forgets everything behind it; what
-/// that was.
+/// Reads a directory's snapshots and its log, every byte of them that counts.
 ///
 /// # Errors
-/// 55006 when somebody has the database open, XX001 when no whole record ends there.
+/// As [`log_records`]. A damaged snapshot is said in what is returned.
+pub fn check_directory(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Checked> {
+    let mut checked = log_records(&**disk, dir, |_| {})?;
+    let manifest = Manifest::read(&**disk, dir).map_err(manifest_error)?;
+    let Some(manifest) = manifest else { return Ok(checked) };
+    let snapshots = dir.join(SNAPSHOTS);
+    let reader = SnapshotReader::new(Arc::clone(disk), &snapshots, manifest.database);
+    for of in [manifest.newest, manifest.previous].into_iter().flatten() {
+        let read = snapshot::read_all(&reader, &of);
+        checked.snapshots.push(CheckedSnapshot {
+            number: of.number,
+            epoch: of.epoch,
+            lsn: of.lsn,
+            bytes: *read.as_ref().unwrap_or(&0),
+            damaged: read.err().map(|error| error.message().to_owned()),
+        });
+        checked.epoch = checked.epoch.max(of.epoch);
+    }
+    Ok(checked)
+}
+
+/// Cuts a damaged log off at a position where a record ends, and forgets everything behind it; what
+/// that was. A snapshot that was taken behind that position is given up.
+///
+/// # Errors
+/// 55006 when somebody has the database open, XX001 when no whole record ends there or nothing
+/// leads from a snapshot to that position any more.
 pub fn truncate_log(disk: &dyn Disk, dir: &Path, lsn: u64) -> Result<Lost> {
     let mut manifest = Manifest::read(disk, dir).map_err(manifest_error)?.ok_or_else(|| {
         Error::new(SqlState("58P01"), format!("there is no database in {}", dir.display()))
     })?;
     let _lock = disk.lock(&dir.join(LOCK)).map_err(|error| locked(dir, error))?;
+    let is_before = |of: &SnapshotRef| of.lsn <= lsn;
+    let kept = manifest.newest.filter(is_before).or(manifest.previous.filter(is_before));
+    if kept.is_none() && manifest.replay_from > 0 {
+        let first = manifest.previous.or(manifest.newest).map_or(0, |of| of.lsn);
+        let message = format!("the log before LSN {} is gone into a snapshot", Lsn(first));
+        return Err(Error::new(SqlState("XX001"), message)
+            .with_hint("cut it there or behind, or go back to a backup"));
+    }
     let lost = truncate(disk, &dir.join(LOG), Lsn(lsn))?;
     manifest.floor = lsn;
+    if kept != manifest.newest {
+        (manifest.newest, manifest.previous) = (kept, None);
+    }
     manifest.write(disk, dir).map_err(LogError::from)?;
     Ok(lost)
+}
+
+/// How many rows each relation gets and loses.
+fn counted(deltas: &Deltas) -> String {
+    let of = |(id, batches): (&RelationId, &Vec<Batch>)| {
+        let (mut more, mut fewer) = (0i64, 0i64);
+        for batch in batches {
+            for i in 0..batch.rows() {
+                let weight = batch.weight(i);
+                if weight > 0 { more += weight } else { fewer -= weight }
+            }
+        }
+        format!("relation {}: +{more} -{fewer}", id.0)
+    };
+    deltas.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(entry: &Entry) -> Result<LogRecord> {
@@ -107,20 +180,15 @@ fn in_words(entry: &Entry) -> Result<LogRecord> {
             format!("{}{past}", definition.sql)
         }
         Item::Commit(head, deltas) => {
-            let of =
-                |(id, batches): (&arena_tr_types::RelationId, &Vec<arena_tr_storage::Batch>)| {
-                    let (mut more, mut fewer) = (0i64, 0i64);
-                    for batch in batches {
-                        for i in 0..batch.rows() {
-                            let weight = batch.weight(i);
-                            if weight > 0 { more += weight } else { fewer -= weight }
-                        }
-                    }
-                    format!("relation {}: +{more} -{fewer}", id.0)
-                };
-            let relations: Vec<String> = deltas.iter().map(of).collect();
-            format!("commit of epoch {}: {}", head.epoch, relations.join(", "))
+            format!("commit of epoch {}: {}", head.epoch, counted(&deltas))
         }
+        Item::Acknowledgement(of) => {
+            format!("acknowledged: {} up to epoch {}", of.subscription, of.up_to)
+        }
+        Item::Prepared(Prepared { head, changes, .. }) => {
+            format!("transaction '{}' prepared: {}", head.gid, counted(&changes))
+        }
+        Item::Ended(gid) => format!("end of prepared transaction '{gid}'"),
     };
     Ok(LogRecord {
         lsn: entry.lsn.0,

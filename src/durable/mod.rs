@@ -10,24 +10,26 @@
 //! Invariant: nothing leaves the database before it is durable, unless its session asked for
 //! `durability = async`.
 
+pub(crate) mod backup;
 pub(crate) mod inspect;
 pub(crate) mod record;
 pub(crate) mod recover;
+pub(crate) mod snapshot;
 mod upkeep;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arena_tr_storage::disk::{Disk, Lock};
 use arena_tr_storage::log::{Log, LogError, Lsn};
-use arena_tr_storage::manifest::Manifest;
 use arena_tr_storage::{Batch, StorageError};
 use arena_tr_types::{Epoch, RelationId, SqlState, Timestamp};
 
 use crate::engine::commit::Deltas;
 use crate::error::{Error, Result};
-use record::{CommitHead, Definition};
+use record::{Acknowledgement, CommitHead, Definition, Prepared};
+use snapshot::{SharedManifest, Snapshots};
 
 pub(crate) use upkeep::Upkeep;
 
@@ -70,13 +72,15 @@ pub(crate) struct Journal {
     /// The commit that is being made, encoded.
     commit: Vec<u8>,
     outbox: VecDeque<Delivery>,
+    /// Takes snapshots. Locked before the engine, never while it is.
+    pub(crate) snapshots: Arc<Mutex<Snapshots>>,
 }
 
 /// The database's directory.
 pub(crate) struct Files {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
-    pub(crate) manifest: Manifest,
+    pub(crate) manifest: SharedManifest,
     /// Held while the database is open.
     pub(crate) _lock: Box<dyn Lock>,
 }
@@ -90,11 +94,25 @@ struct Draft {
 
 /// Room that a definition takes in the log beside its text.
 const DEFINITION_BYTES: usize = 4096;
+/// Room that a commit takes in the log beside its rows, at most.
+const COMMIT_BYTES: usize = 1 << 20;
 
 impl Journal {
-    pub(crate) fn new(log: Arc<Log>, files: Files) -> Self {
-        let appended = log.end();
-        Self { log, files, appended, definition: None, commit: Vec::new(), outbox: VecDeque::new() }
+    pub(crate) fn new(log: Arc<Log>, files: Files, snapshots: Snapshots) -> Self {
+        Self {
+            appended: log.end(),
+            log,
+            files,
+            definition: None,
+            commit: Vec::new(),
+            outbox: VecDeque::new(),
+            snapshots: Arc::new(Mutex::new(snapshots)),
+        }
+    }
+
+    /// What is still to be told.
+    pub(crate) fn outbox(&self) -> impl Iterator<Item = &Delivery> {
+        self.outbox.iter()
     }
 
     /// Begins a statement that changes what exists: its commits belong to its record.
@@ -132,13 +150,35 @@ impl Journal {
         Ok(())
     }
 
-    /// Encodes a commit and makes room for it, before it is applied.
+    /// Logs that a consumer has acknowledged a subscription's changes.
+    ///
+    /// # Errors
+    /// When the disk is full, or refuses.
+    pub(crate) fn acknowledge(&mut self, name: &str, up_to: u64, epoch: Epoch) -> Result<()> {
+        let mut payload = Vec::new();
+        let acknowledgement = Acknowledgement { subscription: name.to_owned(), up_to };
+        record::put_acknowledgement(&acknowledgement, &mut payload)?;
+        self.log.reserve(payload.len())?;
+        self.appended = self.log.append(epoch.0, &payload)?;
+        Ok(())
+    }
+
+    /// Encodes a commit and makes room for it, before it is applied; `ending` is the prepared
+    /// transaction that it commits.
     ///
     /// # Errors
     /// When the disk is full or the log is poisoned; nothing has happened then.
-    pub(crate) fn prepare(&mut self, head: &CommitHead, deltas: &Deltas) -> Result<()> {
+    pub(crate) fn prepare(
+        &mut self,
+        head: &CommitHead,
+        deltas: &Deltas,
+        ending: Option<&str>,
+    ) -> Result<()> {
         self.commit.clear();
         record::put_commit(head, deltas, &mut self.commit)?;
+        if let Some(gid) = ending {
+            record::put_ended(gid, &mut self.commit)?;
+        }
         let before = self.definition.as_ref().map_or(0, |draft| {
             draft.past.len() + draft.commits.len() + draft.definition.sql.len() + DEFINITION_BYTES
         });
@@ -154,6 +194,35 @@ impl Journal {
             Some(draft) => draft.commits.extend_from_slice(&self.commit),
             None => self.appended = self.log.append(epoch.0, &self.commit)?,
         }
+        Ok(())
+    }
+
+    /// Logs a transaction that is prepared.
+    ///
+    /// # Errors
+    /// 54000 when its commit might be too long for the log, and when the disk refuses.
+    pub(crate) fn append_prepared(&mut self, epoch: Epoch, prepared: &Prepared) -> Result<()> {
+        let mut payload = Vec::new();
+        record::put_prepared(prepared, &mut payload)?;
+        // What is late or has no event time is written twice, as texts: the commit must fit too.
+        let most = payload.len().saturating_mul(4).saturating_add(COMMIT_BYTES);
+        if most > arena_tr_storage::log::MAX_PAYLOAD_BYTES {
+            return Err(LogError::TooLong(payload.len()).into());
+        }
+        self.log.reserve(payload.len())?;
+        self.appended = self.log.append(epoch.0, &payload)?;
+        Ok(())
+    }
+
+    /// Logs the end of a prepared transaction without a commit.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn append_ended(&mut self, epoch: Epoch, gid: &str) -> Result<()> {
+        let mut payload = Vec::new();
+        record::put_ended(gid, &mut payload)?;
+        self.log.reserve(payload.len())?;
+        self.appended = self.log.append(epoch.0, &payload)?;
         Ok(())
     }
 
@@ -191,8 +260,9 @@ impl Journal {
     /// Notes that the log is durable up to its end, as the last act.
     pub(crate) fn close(&mut self) -> Result<()> {
         let end = self.log.sync()?;
-        self.files.manifest.floor = end.0;
-        let Files { disk, dir, manifest, .. } = &mut self.files;
+        let Files { disk, dir, manifest, .. } = &self.files;
+        let mut manifest = manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        manifest.floor = end.0;
         Ok(manifest.write(&**disk, dir).map_err(LogError::from)?)
     }
 }

@@ -6,6 +6,11 @@
 //!              a view's past: input u32, number of batches u32, batches
 //! commit     = 2, metadata [`CommitHead`] with its length, number of relations u32, then per
 //!              relation: id u32, number of batches u32, batches
+//! acknowledgement = 3, metadata [`Acknowledgement`] with its length
+//! prepared   = 4, metadata [`PreparedHead`] with its length, its changes and the rows that it
+//!              keeps from others, each as number of relations u32, then as in a commit
+//! ended      = 5, the gid of a prepared transaction with its length: it is committed by the commit
+//!              in front, or rolled back if there is none
 //! ```
 //!
 //! A record is one statement's or one round's: all of it counts or nothing. Only what came from
@@ -20,6 +25,9 @@ use crate::engine::commit::Deltas;
 
 const DEFINITION: u8 = 1;
 const COMMIT: u8 = 2;
+const ACKNOWLEDGEMENT: u8 = 3;
+const PREPARED: u8 = 4;
+const ENDED: u8 = 5;
 
 /// A statement that changed what exists.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -56,6 +64,34 @@ pub(crate) struct Door {
     pub(crate) bad_rows: u64,
 }
 
+/// A consumer of a subscription does not need its changes up to an epoch any more.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[bincode(crate = "arena_tr_storage::codec::bincode")]
+pub(crate) struct Acknowledgement {
+    pub(crate) subscription: String,
+    pub(crate) up_to: u64,
+}
+
+/// What a prepared transaction is besides its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[bincode(crate = "arena_tr_storage::codec::bincode")]
+pub(crate) struct PreparedHead {
+    pub(crate) gid: String,
+    /// The last commit when it was prepared.
+    pub(crate) epoch: u64,
+    pub(crate) now: i64,
+}
+
+/// A transaction that is prepared: neither committed nor rolled back.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) head: PreparedHead,
+    /// What it will change; rows that come in are not judged late or in time yet.
+    pub(crate) changes: Deltas,
+    /// Rows that it changed and changed back, as rows that leave: nobody else may change them.
+    pub(crate) kept: Deltas,
+}
+
 /// A step of a view's past: rows that its input had before the view was made.
 #[derive(Debug, Clone)]
 pub(crate) struct PastStep {
@@ -68,22 +104,25 @@ pub(crate) struct PastStep {
 pub(crate) enum Item {
     Definition(Definition, Vec<PastStep>),
     Commit(CommitHead, Deltas),
+    Acknowledgement(Acknowledgement),
+    Prepared(Prepared),
+    Ended(String),
 }
 
 type Result<T> = std::result::Result<T, StorageError>;
 
-fn put_meta<T: Encode>(meta: &T, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn put_meta<T: Encode>(meta: &T, out: &mut Vec<u8>) -> Result<()> {
     let mut bytes = Vec::new();
     codec::encode(meta, &mut bytes)?;
     codec::put_sized(&bytes, out)
 }
 
-fn get_meta<T: Decode<()>>(bytes: &mut Bytes<'_>) -> Result<T> {
+pub(super) fn get_meta<T: Decode<()>>(bytes: &mut Bytes<'_>) -> Result<T> {
     codec::decode(bytes.sized()?)
 }
 
 /// Batches with their number in front; long ones in pieces.
-fn put_batches(batches: &[Batch], out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn put_batches(batches: &[Batch], out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     let mut n = 0u32;
@@ -104,7 +143,7 @@ fn put_batches(batches: &[Batch], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn get_batches(bytes: &mut Bytes<'_>) -> Result<Vec<Batch>> {
+pub(crate) fn get_batches(bytes: &mut Bytes<'_>) -> Result<Vec<Batch>> {
     let n = bytes.u32()? as usize;
     // An encoded batch has nine bytes at least.
     if n > bytes.left() / 9 {
@@ -136,12 +175,59 @@ pub(crate) fn put_step(input: usize, batches: &[Batch], out: &mut Vec<u8>) -> Re
 pub(crate) fn put_commit(head: &CommitHead, deltas: &Deltas, out: &mut Vec<u8>) -> Result<()> {
     out.push(COMMIT);
     put_meta(head, out)?;
+    put_deltas(deltas, out)
+}
+
+fn put_deltas(deltas: &Deltas, out: &mut Vec<u8>) -> Result<()> {
     out.extend_from_slice(&(deltas.len() as u32).to_le_bytes());
     for (id, batches) in deltas {
         out.extend_from_slice(&id.0.to_le_bytes());
         put_batches(batches, out)?;
     }
     Ok(())
+}
+
+/// Appends an acknowledgement.
+pub(crate) fn put_acknowledgement(of: &Acknowledgement, out: &mut Vec<u8>) -> Result<()> {
+    out.push(ACKNOWLEDGEMENT);
+    put_meta(of, out)
+}
+
+fn get_deltas(bytes: &mut Bytes<'_>) -> Result<Deltas> {
+    let n = bytes.u32()?;
+    let mut deltas = Deltas::new();
+    for _ in 0..n {
+        let id = RelationId(bytes.u32()?);
+        deltas.insert(id, get_batches(bytes)?);
+    }
+    Ok(deltas)
+}
+
+impl Prepared {
+    /// Appends what it is, without saying that it is one.
+    pub(super) fn put(&self, out: &mut Vec<u8>) -> Result<()> {
+        put_meta(&self.head, out)?;
+        put_deltas(&self.changes, out)?;
+        put_deltas(&self.kept, out)
+    }
+
+    /// What [`Prepared::put`] wrote.
+    pub(super) fn get(bytes: &mut Bytes<'_>) -> Result<Self> {
+        let head = get_meta(bytes)?;
+        Ok(Self { head, changes: get_deltas(bytes)?, kept: get_deltas(bytes)? })
+    }
+}
+
+/// Appends a transaction that is prepared.
+pub(crate) fn put_prepared(prepared: &Prepared, out: &mut Vec<u8>) -> Result<()> {
+    out.push(PREPARED);
+    prepared.put(out)
+}
+
+/// Appends the end of a prepared transaction, by the commit in front or by ROLLBACK.
+pub(crate) fn put_ended(gid: &str, out: &mut Vec<u8>) -> Result<()> {
+    out.push(ENDED);
+    codec::put_sized(gid.as_bytes(), out)
 }
 
 /// The items of a record.
@@ -161,14 +247,15 @@ pub(crate) fn items(payload: &[u8]) -> Result<Vec<Item>> {
             }
             COMMIT => {
                 let head = get_meta(&mut bytes)?;
-                let n = bytes.u32()?;
-                let mut deltas = Deltas::new();
-                for _ in 0..n {
-                    let id = RelationId(bytes.u32()?);
-                    deltas.insert(id, get_batches(&mut bytes)?);
-                }
-                Item::Commit(head, deltas)
+                Item::Commit(head, get_deltas(&mut bytes)?)
             }
+            PREPARED => Item::Prepared(Prepared::get(&mut bytes)?),
+            ENDED => {
+                let gid = bytes.sized()?;
+                let gid = std::str::from_utf8(gid).map_err(|_| bytes.corrupt("no UTF-8"))?;
+                Item::Ended(gid.to_owned())
+            }
+            ACKNOWLEDGEMENT => Item::Acknowledgement(get_meta(&mut bytes)?),
             _ => return Err(bytes.corrupt("an unknown kind of item")),
         });
     }
@@ -204,10 +291,28 @@ mod tests {
         let mut out = Vec::new();
         put_definition(&definition, (1, &past), &mut out).expect("short");
         put_commit(&head, &deltas, &mut out).expect("short");
+        let acknowledgement = Acknowledgement { subscription: "s".to_owned(), up_to: 7 };
+        put_acknowledgement(&acknowledgement, &mut out).expect("short");
+        let kept = Deltas::from([(RelationId(8), vec![batch.negate()])]);
+        let head_of = PreparedHead { gid: "a'b".to_owned(), epoch: 3, now: 7 };
+        let prepared = Prepared { head: head_of, changes: deltas.clone(), kept };
+        put_prepared(&prepared, &mut out).expect("short");
+        put_ended("gid", &mut out).expect("short");
         let items = items(&out).expect("what was put");
-        let [Item::Definition(d, steps), Item::Commit(h, found)] = &items[..] else {
+        let [
+            Item::Definition(d, steps),
+            Item::Commit(h, found),
+            Item::Acknowledgement(a),
+            Item::Prepared(p),
+            Item::Ended(gid),
+        ] = &items[..]
+        else {
             panic!("{items:?}");
         };
+        assert_eq!(a, &acknowledgement);
+        assert_eq!((&p.head, gid.as_str()), (&prepared.head, "gid"));
+        assert_eq!(p.kept[&RelationId(8)][0].to_rows(&types), rows);
+        assert_eq!(p.changes.keys().collect::<Vec<_>>(), deltas.keys().collect::<Vec<_>>());
         assert_eq!((d, h, steps[0].input), (&definition, &head, 1));
         assert_eq!(steps[0].batches[0].to_rows(&types), rows);
         let weights: Vec<i64> = found[&RelationId(9)].iter().map(Batch::total_weight).collect();

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arena_tr_storage::disk::{Disk, DiskError};
@@ -17,6 +17,7 @@ use arena_tr_storage::manifest::{Manifest, ManifestError};
 use arena_tr_types::{Epoch, RelationId, SqlState};
 
 use super::record::{CommitHead, Definition, Item, PastStep, items};
+use super::snapshot::Snapshots;
 use super::{Files, Journal};
 use crate::connector::{Polled, Want};
 use crate::database::Database;
@@ -27,39 +28,125 @@ use crate::options::Options;
 
 /// Names in a database's directory.
 pub(super) const LOCK: &str = "lock";
-pub(super) const LOG: &str = "log";
+pub(crate) const LOG: &str = "log";
+pub(super) const SNAPSHOTS: &str = "snapshots";
 /// Longer recoveries tell how far they are, this often.
 const PROGRESS_SECONDS: u64 = 1;
 
 /// Opens the database in a directory, which is made if it is not there.
 pub(crate) fn open(dir: &Path, options: Options) -> Result<Database> {
     let disk = Arc::clone(&options.disk);
-    let (mut files, is_new) = files(disk, dir, &options)?;
+    let (files, is_new) = files(disk, dir, &options)?;
     let log_dir = dir.join(LOG);
-    let db = Database::with_options(options.clone());
     let (disk, seed) = (Arc::clone(&files.disk), options.random.next_u64());
-    let log = if is_new {
-        create(disk, &log_dir, &mut files, seed, &options)?
+    let manifest = files.manifest().clone();
+    let snapshot_dir = dir.join(SNAPSHOTS);
+    let mut snapshots = Snapshots::new(Arc::clone(&disk), snapshot_dir, manifest.database, 0)?;
+    let (db, log) = if is_new {
+        let log = create(disk, &log_dir, &files, seed, &options)?;
+        (Database::with_options(options.clone()), log)
     } else {
-        let (from, floor) = files.manifest.log_positions();
+        let (db, from) = snapshots.load_newest(&files, &options)?;
         db.engine().recovering = true;
         let mut replay = Replay::new(&db, &options);
         let each = |entry: Entry| replay.entry(entry);
-        let log = Log::open(disk, &log_dir, (from, floor, seed), options.log, each)?;
+        let log = Log::open(disk, &log_dir, (from, Lsn(manifest.floor), seed), options.log, each)?;
         replay.done();
-        log
+        (db, log)
     };
     let mut engine = db.engine();
     engine.recovering = false;
     engine.resume_sources(&options);
-    engine.journal = Some(Journal::new(Arc::new(log), files));
+    engine.tell_of_sinks(&options);
+    engine.journal = Some(Journal::new(Arc::new(log), files, snapshots));
     drop(engine);
     db.keep_up();
     Ok(db)
 }
 
+impl Files {
+    /// Where the log goes on behind the newest snapshot.
+    pub(crate) fn saved(&self) -> Lsn {
+        Lsn(self.manifest().newest.map_or(0, |newest| newest.lsn))
+    }
+
+    /// Where the log is kept from, and where it was durable up to.
+    pub(crate) fn log_positions(&self) -> (Lsn, Lsn) {
+        self.manifest().log_positions()
+    }
+
+    /// Notes that the log is to be read from here, and that it was durable up to there.
+    pub(crate) fn keep_log_from(
+        &self,
+        from: Lsn,
+        durable: Lsn,
+    ) -> std::result::Result<(), DiskError> {
+        let mut manifest = self.manifest();
+        let mut next = manifest.clone();
+        (next.replay_from, next.floor) = (from.0, durable.0);
+        next.write(&*self.disk, &self.dir)?;
+        *manifest = next;
+        Ok(())
+    }
+
+    /// The number of the database.
+    pub(crate) fn database(&self) -> u128 {
+        self.manifest().database
+    }
+
+    /// The manifest as it is.
+    pub(super) fn manifest(&self) -> MutexGuard<'_, Manifest> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snapshots {
+    /// A database with what the newest snapshot that is whole holds, and where the log goes on.
+    ///
+    /// # Errors
+    /// XX001 when every snapshot is damaged and the log does not reach back to the beginning.
+    fn load_newest(&mut self, files: &Files, options: &Options) -> Result<(Database, Lsn)> {
+        let mut manifest = files.manifest();
+        let mut damaged = None;
+        for snapshot in [manifest.newest, manifest.previous].into_iter().flatten() {
+            let start = Instant::now();
+            let db = Database::with_options(options.clone());
+            db.engine().recovering = true;
+            match self.load(&db, &snapshot) {
+                Ok(()) => {
+                    if start.elapsed().as_secs() >= PROGRESS_SECONDS {
+                        let (n, seconds) = (snapshot.number, start.elapsed().as_secs_f64());
+                        options.tell(&format!("snapshot {n} loaded in {seconds:.1} s"));
+                    }
+                    if damaged.is_some() {
+                        // It is not to be gone back to when this one turns out to be damaged.
+                        (manifest.newest, manifest.previous) = (Some(snapshot), None);
+                    }
+                    return Ok((db, Lsn(snapshot.lsn)));
+                }
+                Err(error) => {
+                    options.tell(&format!("snapshot {} is not used: {error}", snapshot.number));
+                    damaged.get_or_insert(error);
+                }
+            }
+        }
+        match damaged {
+            Some(error) if manifest.replay_from > 0 => {
+                Err(error.with_hint("no other snapshot is whole; go back to a backup"))
+            }
+            _ => {
+                if damaged.is_some() {
+                    (manifest.newest, manifest.previous) = (None, None);
+                    options.tell("the log is replayed from its beginning");
+                }
+                Ok((Database::with_options(options.clone()), Lsn(0)))
+            }
+        }
+    }
+}
+
 /// Takes the directory's lock and reads its manifest; whether the database is new.
-fn files(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Files, bool)> {
+pub(crate) fn files(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Files, bool)> {
     disk.create_dir(dir).map_err(LogError::from)?;
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         disk.sync_dir(parent).map_err(LogError::from)?;
@@ -70,6 +157,7 @@ fn files(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<(Files, b
     let database =
         || u128::from(options.random.next_u64()) << 64 | u128::from(options.random.next_u64());
     let manifest = manifest.unwrap_or_else(|| Manifest::new(database()));
+    let manifest = Arc::new(Mutex::new(manifest));
     Ok((Files { disk, dir: dir.to_owned(), manifest, _lock: lock }, is_new))
 }
 
@@ -93,10 +181,10 @@ pub(super) fn manifest_error(error: ManifestError) -> Error {
 }
 
 /// Makes a new log; the manifest comes last, and with it the database exists.
-fn create(
+pub(crate) fn create(
     disk: Arc<dyn Disk>,
     dir: &Path,
-    files: &mut Files,
+    files: &Files,
     seed: u64,
     options: &Options,
 ) -> Result<Log> {
@@ -117,12 +205,33 @@ fn create(
     for name in names {
         disk.remove(&dir.join(name)).map_err(LogError::from)?;
     }
-    let database = files.manifest.database;
+    let mut manifest = files.manifest();
+    let database = manifest.database;
     let log = Log::create(Arc::clone(&disk), dir, (database, seed), options.log)?;
     disk.sync_dir(&files.dir).map_err(LogError::from)?;
-    files.manifest.floor = log.end().0;
-    files.manifest.write(&*disk, &files.dir).map_err(LogError::from)?;
+    manifest.floor = log.end().0;
+    manifest.write(&*disk, &files.dir).map_err(LogError::from)?;
     Ok(log)
+}
+
+/// Runs a definition again, under the ids and at the time that it had; `past` is what a view read
+/// of its sources' past.
+pub(super) fn run_definition(
+    db: &Database,
+    definition: &Definition,
+    past: VecDeque<PastStep>,
+) -> Result<()> {
+    {
+        let mut engine = db.engine();
+        engine.next_id = definition.first_id;
+        engine.fixed_now = Some(definition.now);
+        engine.recalled = Some(past);
+    }
+    let done = db.session().execute(&definition.sql);
+    let mut engine = db.engine();
+    engine.fixed_now = None;
+    engine.recalled = None;
+    done.map(|_| ())
 }
 
 /// Applies the records of a log.
@@ -148,27 +257,20 @@ impl<'a> Replay<'a> {
         for item in items(&entry.payload).map_err(|error| at(error.into()))? {
             match item {
                 Item::Definition(definition, past) => {
-                    self.definition(&definition, past).map_err(at)?;
+                    run_definition(self.db, &definition, VecDeque::from(past)).map_err(at)?;
                 }
                 Item::Commit(head, deltas) => self.commit(head, deltas).map_err(at)?,
+                Item::Acknowledgement(of) => {
+                    self.db.engine().acknowledged(&of.subscription, of.up_to);
+                }
+                Item::Prepared(prepared) => {
+                    self.db.engine().restore_prepared(prepared).map_err(at)?
+                }
+                Item::Ended(gid) => self.db.engine().forget_prepared(&gid).map_err(at)?,
             }
         }
         self.tell();
         Ok(())
-    }
-
-    fn definition(&mut self, definition: &Definition, past: Vec<PastStep>) -> Result<()> {
-        {
-            let mut engine = self.db.engine();
-            engine.next_id = definition.first_id;
-            engine.fixed_now = Some(definition.now);
-            engine.recalled = Some(VecDeque::from(past));
-        }
-        let done = self.db.session().execute(&definition.sql);
-        let mut engine = self.db.engine();
-        engine.fixed_now = None;
-        engine.recalled = None;
-        done.map(|_| ())
     }
 
     fn commit(&mut self, head: CommitHead, deltas: Deltas) -> Result<()> {
@@ -202,7 +304,7 @@ impl<'a> Replay<'a> {
 
 impl Engine {
     /// Sets every source that was being read behind the last row that a commit has of it.
-    fn resume_sources(&mut self, options: &Options) {
+    pub(super) fn resume_sources(&mut self, options: &Options) {
         let ids: Vec<RelationId> = self.relations.keys().copied().collect();
         for id in ids {
             if let Err(error) = self.resume_source(id) {
@@ -211,6 +313,15 @@ impl Engine {
                 if let Some(feed) = self.relations.get_mut(&id).and_then(|e| e.connector.as_mut()) {
                     feed.state = FeedState::Failed;
                 }
+            }
+        }
+    }
+
+    /// Says which sinks take no more.
+    fn tell_of_sinks(&self, options: &Options) {
+        for (name, entry) in &self.sinks {
+            if let Some(error) = &entry.failed {
+                options.tell(&format!("sink \"{name}\" does not go on: {error}"));
             }
         }
     }

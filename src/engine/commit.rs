@@ -34,13 +34,23 @@ impl Engine {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
+        self.check_prepared(&deltas)?;
+        self.commit_ending(deltas, None)
+    }
+
+    /// Commits changes that are not in the way of what is prepared; `ending` is the prepared
+    /// transaction that they are.
+    ///
+    /// # Errors
+    /// As [`Engine::commit`].
+    pub(super) fn commit_ending(&mut self, deltas: Deltas, ending: Option<&str>) -> Result<Epoch> {
         self.check_foreign_keys(&deltas)?;
         let (epoch, now) = (self.epoch.next(), self.time());
         if self.journal.is_some() {
             let doors = self.doors();
             let head = CommitHead { epoch: epoch.0, now, doors };
             if let Some(journal) = &mut self.journal {
-                journal.prepare(&head, &deltas)?;
+                journal.prepare(&head, &deltas, ending)?;
             }
         }
         self.touched.clear();
@@ -76,6 +86,7 @@ impl Engine {
             self.broken = Some(error.clone());
         }
         stepped?;
+        self.keep_for_subscriptions(epoch, now, &deltas);
         self.end_overdue();
         if self.journal.is_none() {
             self.deliver(epoch, now, &deltas, None);

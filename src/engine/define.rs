@@ -16,6 +16,7 @@ use arena_tr_storage::table::RelationStore;
 use arena_tr_types::{DataType, Field, RelationId, Schema, SqlState, Value};
 use arena_tr_vm::{ConstEvaluator, Task, compile};
 
+use super::definitions::Object;
 use super::{Engine, Entry, Feed, FeedState, Reader, View, kind_name};
 use crate::connector::Source;
 use crate::error::{Error, Result};
@@ -41,6 +42,7 @@ impl Engine {
             entry.numbers = super::index::add_all(&mut store, &relation)?;
             entry.store = Some(store);
         }
+        self.noted.made(Object::Relation(id));
         self.relations.insert(id, entry);
         let linked = !relation.keys.foreign.is_empty();
         Arc::make_mut(&mut self.catalog).relations.insert(relation.name.clone(), relation);
@@ -228,6 +230,7 @@ impl Engine {
         relation.append_only = lowered.output.append_only;
         let mut entry = Entry::new(Arc::new(relation), sql);
         entry.reads = reads;
+        self.noted.made(Object::Relation(id));
         self.relations.insert(id, entry);
         match self.start_view(id, lowered, notices) {
             Ok(contents) => Ok((id, contents)),
@@ -256,6 +259,15 @@ impl Engine {
                 self.names(&readers).join(", ")
             )));
         }
+        let subscriptions = self.subscriptions_to(id);
+        if !subscriptions.is_empty() && !cascade {
+            let relation = &self.entry(id)?.relation;
+            let (what, names) = (kind_name(relation.kind), subscriptions.join(", "));
+            let why = "because subscriptions follow it";
+            let message = format!("cannot drop {what} {} {why}", relation.name);
+            return Err(Error::new(SqlState::DEPENDENT_OBJECTS, message)
+                .with_hint(format!("{names} would go too with DROP ... CASCADE")));
+        }
         if let (Some(link), false) = (self.links_from_others(id).first(), cascade) {
             return Err(self.referenced_error(id, *link)?);
         }
@@ -281,8 +293,22 @@ impl Engine {
     /// Removes every trace of a relation.
     pub(crate) fn forget(&mut self, id: RelationId) {
         self.order.retain(|other| *other != id);
-        self.sinks.retain(|_, sink| sink.input != id);
+        let noted = &mut self.noted;
+        self.sinks.retain(|name, sink| {
+            let stays = sink.input != id;
+            if !stays {
+                noted.dropped(Object::Sink(name.clone()));
+            }
+            stays
+        });
+        for name in self.subscriptions_to(id) {
+            self.drop_subscription(&name);
+        }
         if let Some(mut entry) = self.relations.remove(&id) {
+            self.noted.dropped(Object::Relation(id));
+            for index in &entry.relation.keys.indexes {
+                self.noted.dropped(Object::Index(id, index.name.clone()));
+            }
             entry.end_readers();
             let catalog = Arc::make_mut(&mut self.catalog);
             if catalog.relations.get(&entry.relation.name).is_some_and(|r| r.id == id) {

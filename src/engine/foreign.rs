@@ -31,9 +31,9 @@ pub(crate) type Links = BTreeMap<RelationId, Vec<Link>>;
 pub(crate) type Replaced = (Vec<Value>, Option<Vec<Value>>);
 
 /// How many rows more there will be of each key, and how many arrive.
-type Net = HashMap<Key, (i64, i64)>;
+pub(super) type Net = HashMap<Key, (i64, i64)>;
 
-fn net(delta: &[Batch], relation: &Relation, columns: &[usize]) -> Net {
+pub(super) fn net(delta: &[Batch], relation: &Relation, columns: &[usize]) -> Net {
     let types = relation.schema.types();
     let mut net = Net::new();
     for (row, weight) in delta.iter().flat_map(|batch| batch.to_weighted_rows(&types)) {

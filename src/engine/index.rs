@@ -10,6 +10,7 @@ use arena_tr_planner::catalog::{Index, Relation, UniqueKey};
 use arena_tr_storage::table::{IndexId, IndexSpec, RelationStore};
 use arena_tr_types::{RelationId, SqlState, Value};
 
+use super::definitions::Object;
 use super::{Engine, Entry};
 use crate::error::{Error, Result};
 
@@ -64,6 +65,7 @@ impl Engine {
         };
         let number = store.add_index(spec)?;
         entry.numbers.indexes.push(number);
+        self.noted.made(Object::Index(id, index.name.clone()));
         relation.keys.indexes.push(index);
         self.redefine(id, relation)
     }
@@ -75,11 +77,12 @@ impl Engine {
     pub(crate) fn drop_index(&mut self, id: RelationId, at: usize) -> Result<()> {
         let entry = self.entry_mut(id)?;
         let mut relation = (*entry.relation).clone();
-        relation.keys.indexes.remove(at);
+        let index = relation.keys.indexes.remove(at);
         let number = entry.numbers.indexes.remove(at);
         if let Some(store) = &mut entry.store {
             store.drop_index(number);
         }
+        self.noted.dropped(Object::Index(id, index.name));
         self.redefine(id, relation)
     }
 

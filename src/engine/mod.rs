@@ -7,14 +7,18 @@
 
 pub(crate) mod attempt;
 pub(crate) mod backfill;
+mod claims;
 pub(crate) mod commit;
 pub(crate) mod constraint;
 pub(crate) mod define;
+pub(crate) mod definitions;
 pub(crate) mod fit;
 pub(crate) mod foreign;
 pub(crate) mod index;
 mod ingest;
+pub(crate) mod prepared;
 pub(crate) mod sources;
+pub(crate) mod tracked;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
@@ -49,12 +53,18 @@ pub(crate) struct Engine {
     pub(crate) links: foreign::Links,
     /// Sinks by name.
     pub(crate) sinks: BTreeMap<String, SinkEntry>,
+    /// Subscriptions that the database keeps track of, by name.
+    pub(crate) tracked: BTreeMap<String, tracked::Tracked>,
     pub(crate) epoch: Epoch,
     /// Timestamp of the last commit; commits never go back in time.
     pub(crate) now: Timestamp,
     /// Relations have their changes already, views are stepping.
     pub(crate) committing: bool,
     pub(crate) next_id: u32,
+    /// The statements that made what exists.
+    pub(crate) definitions: definitions::Definitions,
+    /// What the running statement makes and drops.
+    pub(crate) noted: definitions::Noted,
     /// Relations that rows came into since the last commit, refused ones too.
     pub(crate) touched: BTreeSet<RelationId>,
     /// The way into the log, if the database lasts.
@@ -63,12 +73,20 @@ pub(crate) struct Engine {
     pub(crate) fixed_now: Option<Timestamp>,
     /// The log is being replayed.
     pub(crate) recovering: bool,
+    /// While a snapshot is loaded: where its sinks go on.
+    pub(crate) recalled_sinks: BTreeMap<String, RecalledSink>,
+    /// What backups of a database in memory call it, and the number of the last.
+    pub(crate) backups: (u128, u64),
     /// During recovery: what the view that is being made read of the past.
     pub(crate) recalled: Option<VecDeque<PastStep>>,
     /// What open transactions hold.
     pub(crate) held: Vec<Weak<Held>>,
     /// What was changed since they hold it.
     pub(crate) footprints: Footprints,
+    /// Transactions that wait for COMMIT PREPARED or ROLLBACK PREPARED.
+    pub(crate) prepared: prepared::PreparedSet,
+    /// What tells a database in memory from others.
+    pub(crate) identity: Option<u128>,
     /// Contents are ahead of the log, which is lost: nothing is to be told of them.
     pub(crate) broken: Option<Error>,
 }
@@ -115,6 +133,16 @@ pub(crate) struct SinkEntry {
     pub(crate) since: Epoch,
     /// Why it takes no more.
     pub(crate) failed: Option<Error>,
+}
+
+/// What a snapshot says of a sink.
+pub(crate) enum RecalledSink {
+    /// It goes on from this position.
+    At(Vec<u8>),
+    /// It gets what is new.
+    Anew,
+    /// It takes no more, and what it has written stays.
+    Stopped(Error),
 }
 
 /// What came through a relation since it exists.
@@ -183,17 +211,24 @@ impl Engine {
             order: Vec::new(),
             links: foreign::Links::new(),
             sinks: BTreeMap::new(),
+            tracked: BTreeMap::new(),
             epoch: Epoch(0),
             now: Timestamp::MIN,
             committing: false,
             next_id: 1,
+            definitions: definitions::Definitions::default(),
+            noted: definitions::Noted::default(),
             touched: BTreeSet::new(),
             journal: None,
             fixed_now: None,
             recovering: false,
+            recalled_sinks: BTreeMap::new(),
+            backups: (0, 0),
             recalled: None,
             held: Vec::new(),
             footprints: Footprints::default(),
+            prepared: prepared::PreparedSet::default(),
+            identity: None,
             broken: None,
         }
     }

@@ -10,7 +10,7 @@ use arena_tr_planner::catalog::Catalog;
 use arena_tr_storage::Batch;
 use arena_tr_types::{Epoch, RelationId, SqlState};
 
-use super::{Context, Settings};
+use super::{Context, Settings, not_built};
 use crate::engine::Engine;
 use crate::engine::attempt::Attempt;
 use crate::engine::commit::Deltas;
@@ -69,7 +69,7 @@ pub(super) fn admit(cx: &Context<'_>, statement: &StatementKind) -> Result<()> {
     if let StatementKind::Transaction(transaction) = statement {
         use ast::Transaction as T;
         return match transaction {
-            T::Commit | T::Rollback | T::RollbackTo(_) => Ok(()),
+            T::Commit | T::Rollback | T::RollbackTo(_) | T::Prepare(_) => Ok(()),
             _ if block.failed => Err(failed()),
             _ => Ok(()),
         };
@@ -91,11 +91,14 @@ pub(super) fn admit(cx: &Context<'_>, statement: &StatementKind) -> Result<()> {
             format!("cannot execute {verb} in a read-only transaction"),
         ));
     }
+    if not_built(statement).is_some() {
+        return Ok(());
+    }
     if let Some(what) = refused(statement) {
         return Err(Error::unsupported(format!("{what} in a transaction")));
     }
     match statement {
-        StatementKind::Set { .. } | StatementKind::Unsupported { .. } => Ok(()),
+        StatementKind::Set { .. } => Ok(()),
         _ => block.enter(cx.db),
     }
 }
@@ -114,9 +117,14 @@ fn refused(statement: &StatementKind) -> Option<&'static str> {
         StatementKind::CreateView(_) => Some("CREATE VIEW"),
         StatementKind::CreateSink(_) => Some("CREATE SINK"),
         StatementKind::CreateIndex(_) => Some("CREATE INDEX"),
+        StatementKind::CreateSubscription(_) => Some("CREATE SUBSCRIPTION"),
+        StatementKind::Fetch(_) => Some("FETCH"),
+        StatementKind::Acknowledge(_) => Some("ACKNOWLEDGE"),
         StatementKind::Merge(_) => Some("MERGE"),
         StatementKind::Drop { .. } => Some("DROP"),
         StatementKind::Subscribe(_) => Some("SUBSCRIBE"),
+        StatementKind::Backup { .. } => Some("BACKUP"),
+        StatementKind::Restore { .. } => Some("RESTORE"),
         StatementKind::WaitForSources => Some("WAIT FOR SOURCES"),
         _ => None,
     }
@@ -159,6 +167,9 @@ pub(super) fn run(
             in_block(cx, "RELEASE SAVEPOINT", release)?;
             Ok(Outcome::tag("RELEASE"))
         }
+        T::Prepare(gid) => super::prepared::prepare(cx, settings, gid),
+        T::CommitPrepared(gid) => super::prepared::commit(cx, gid),
+        T::RollbackPrepared(gid) => super::prepared::roll_back(cx, gid),
     }
 }
 
@@ -206,8 +217,8 @@ fn roll_back(cx: &Context<'_>, settings: &mut Settings) -> Outcome {
     Outcome::tag("ROLLBACK")
 }
 
-/// COMMIT or ROLLBACK where nothing was begun.
-fn outside(tag: &str) -> Outcome {
+/// The end of a transaction where nothing was begun.
+pub(super) fn outside(tag: &str) -> Outcome {
     let notices = vec!["there is no transaction in progress".to_owned()];
     Outcome { notices, ..Outcome::tag(tag) }
 }

@@ -200,7 +200,7 @@ fn select_of(name: &ast::ObjectName, columns: &[Ident]) -> ast::Query {
     let select = ast::Select {
         distinct: None,
         items,
-        from: vec![ast::From::Table { name: name.clone(), alias: None }],
+        from: vec![ast::From::Table { name: name.clone(), as_of: None, alias: None }],
         selection: None,
         group_by: None,
         having: None,

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use arena_tr_parser::ast::{self, Literal, ObjectKind};
 use arena_tr_planner::bind::{self, BoundRelation};
 use arena_tr_planner::catalog::{Relation, RelationKind};
+use arena_tr_storage::Batch;
 use arena_tr_types::{Field, RelationId, Schema, SqlState};
 
 use super::{Context, catalog_name};
 use crate::connector::{Sink, SinkShape, SinkSpec, SourceSpec, Unavailable};
-use crate::engine::{Engine, SinkEntry, kind_name, unknown};
+use crate::engine::definitions::Object;
+use crate::engine::{Engine, RecalledSink, SinkEntry, kind_name, unknown};
 use crate::error::{Error, Result};
 use crate::introspect::plain_relation;
 use crate::session::Outcome;
@@ -81,6 +83,9 @@ fn make_relation(
     let connector = options.remove("connector");
     let relation = bound.to_relation(id);
     let (name, schema) = (relation.name.clone(), relation.schema.clone());
+    for parent in relation.keys.foreign.iter().filter_map(|key| engine.find(&key.parent)) {
+        engine.check_unused(parent.id)?;
+    }
     if bound.watermark.as_ref().is_some_and(|w| w.idle_timeout.is_some() || w.close_after.is_some())
     {
         return Err(Error::unsupported("IDLE TIMEOUT and CLOSE AFTER of a watermark"));
@@ -209,6 +214,7 @@ fn taken(
         return Ok(Some(Outcome { notices, ..Outcome::tag(tag) }));
     }
     if or_replace && old.kind != RelationKind::System {
+        engine.check_droppable(old.id, false)?;
         engine.drop_relation(old.id, false)?;
         return Ok(None);
     }
@@ -325,25 +331,14 @@ pub(super) fn create_sink(
     let schema = engine.entry(input)?.relation.schema.clone();
     let made = shape(create.envelope.as_ref(), &schema).and_then(|shape| {
         let spec = SinkSpec { name: name.clone(), schema, options, encode, shape };
-        let opened = engine.connectors.get(&connector).and_then(|c| c.sink(&spec));
-        let mut sink: Box<dyn Sink> = match opened {
-            Err(error) if engine.recovering => {
-                let sink = Box::new(Unavailable(error.clone()));
-                return Ok((sink as Box<dyn Sink>, Some(error)));
-            }
-            opened => opened?,
-        };
-        if !contents.is_empty() && (!engine.recovering || sink.begins_empty()) {
-            engine.make_durable()?;
-            sink.write(engine.epoch, engine.now, &contents)?;
-        }
-        Ok((sink, None))
+        open_sink(engine, &connector, &spec, &contents)
     });
     match made {
         Ok((sink, failed)) => {
             let since = engine.epoch;
             let sql = cx.sql.to_owned();
             engine.want_all(input)?;
+            engine.noted.made(Object::Sink(name.clone()));
             engine.sinks.insert(name, SinkEntry { input, sql, sink, since, failed });
             Ok(Outcome { notices, ..Outcome::tag("CREATE SINK") })
         }
@@ -354,6 +349,36 @@ pub(super) fn create_sink(
             Err(error)
         }
     }
+}
+
+/// A sink that has these contents, and why it takes no more if it could not be opened while the
+/// database is.
+fn open_sink(
+    engine: &Engine,
+    connector: &str,
+    spec: &SinkSpec,
+    contents: &[Batch],
+) -> Result<(Box<dyn Sink>, Option<Error>)> {
+    let recalled = engine.recalled_sinks.get(&spec.name);
+    let opened = engine.connectors.get(connector).and_then(|c| match recalled {
+        Some(RecalledSink::At(position)) => c.sink_at(spec, position),
+        Some(RecalledSink::Stopped(error)) => Err(error.clone()),
+        Some(RecalledSink::Anew) | None => c.sink(spec),
+    });
+    let mut sink: Box<dyn Sink> = match opened {
+        Err(error) if engine.recovering => {
+            let sink = Box::new(Unavailable(error.clone()));
+            return Ok((sink, Some(error)));
+        }
+        opened => opened?,
+    };
+    // One that goes on has them already.
+    let begins = recalled.is_none() && (!engine.recovering || sink.begins_empty());
+    if !contents.is_empty() && begins {
+        engine.make_durable()?;
+        sink.write(engine.epoch, engine.now, contents)?;
+    }
+    Ok((sink, None))
 }
 
 fn shape(envelope: Option<&ast::Envelope>, schema: &Schema) -> Result<SinkShape> {
@@ -377,6 +402,9 @@ pub(super) fn drop(
 ) -> Result<Outcome> {
     if kind == ObjectKind::Index {
         return super::index::drop(engine, names, if_exists, cascade);
+    }
+    if kind == ObjectKind::Subscription {
+        return super::tracked::drop(engine, names, if_exists);
     }
     let tag = format!("DROP {}", object_name(kind).to_uppercase());
     let mut notices = Vec::new();
@@ -405,6 +433,7 @@ pub(super) fn drop(
             None => return Err(missing(kind, &key).at(name.span)),
         }
     }
+    found.iter().try_for_each(|id| engine.check_droppable(*id, cascade))?;
     for id in children_first(engine, found) {
         if engine.relations.contains_key(&id) {
             engine.drop_relation(id, cascade)?;
@@ -446,7 +475,7 @@ fn drop_sink(
     notices: &mut Vec<String>,
 ) -> Result<()> {
     let key = catalog_name(name);
-    let Some(mut sink) = engine.sinks.remove(&key) else {
+    let Some(sink) = engine.sinks.get_mut(&key) else {
         if if_exists {
             notices.push(format!("sink \"{key}\" does not exist, skipping"));
             return Ok(());
@@ -454,11 +483,20 @@ fn drop_sink(
         return Err(missing(ObjectKind::Sink, &key).at(name.span));
     };
     let input = sink.input;
+    // One that takes no more has said so.
+    if sink.failed.is_none()
+        && let Err(error) = sink.sink.flush()
+    {
+        sink.failed = Some(error.clone());
+        return Err(error);
+    }
+    engine.sinks.remove(&key);
+    engine.noted.dropped(Object::Sink(key));
     let hidden = engine.entry(input).is_ok_and(|e| crate::introspect::is_hidden(&e.relation.name));
     if hidden {
         engine.forget(input);
     }
-    sink.sink.flush()
+    Ok(())
 }
 
 fn object_name(kind: ObjectKind) -> &'static str {
@@ -470,6 +508,8 @@ fn object_name(kind: ObjectKind) -> &'static str {
         ObjectKind::MaterializedView => "materialized view",
         ObjectKind::Sink => "sink",
         ObjectKind::Index => "index",
+        ObjectKind::Assertion => "assertion",
+        ObjectKind::Subscription => "subscription",
     }
 }
 
@@ -485,7 +525,9 @@ fn fits(kind: ObjectKind, relation: &Relation) -> bool {
         ),
         ObjectKind::View => relation.kind == RelationKind::View,
         ObjectKind::MaterializedView => relation.kind == RelationKind::MaterializedView,
-        ObjectKind::Sink | ObjectKind::Index => false,
+        ObjectKind::Sink | ObjectKind::Index | ObjectKind::Assertion | ObjectKind::Subscription => {
+            false
+        }
     }
 }
 

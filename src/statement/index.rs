@@ -32,6 +32,7 @@ pub(super) fn create(
         }
         return Err(Error::new(SqlState::DUPLICATE_TABLE, message));
     }
+    engine.check_unused(bound.relation.id)?;
     engine.add_index(bound.relation.id, bound.index)?;
     Ok(Outcome { notices: bound.notices, ..Outcome::tag(TAG) })
 }
@@ -98,11 +99,11 @@ fn droppable(engine: &Engine, relation: &Relation, at: usize, cascade: bool) -> 
     if index.constraint {
         return Err(required(&index.name, &relation.name));
     }
-    let Some(link) = engine.only_key_of(relation, UniqueKey::Index(at)).first().copied() else {
-        return Ok(());
-    };
+    engine.check_unused(relation.id)?;
+    let links = engine.only_key_of(relation, UniqueKey::Index(at));
+    let Some(link) = links.first().copied() else { return Ok(()) };
     if cascade {
-        return Ok(());
+        return links.iter().try_for_each(|link| engine.check_unused(link.child));
     }
     let child = &engine.entry(link.child)?.relation;
     let message = format!("cannot drop index {} because other objects depend on it", index.name);

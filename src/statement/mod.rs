@@ -1,8 +1,9 @@
 //! What each family of statements does.
 //!
 //! One file a family: [`query`] reads, [`dml`] changes rows, [`ddl`] changes what exists,
-//! [`subscribe`] follows, [`copy`] moves whole files, [`explain`] and [`show`] look inside,
-//! [`block`] begins and ends transactions. Each takes the lock itself, for one statement at most.
+//! [`subscribe`] and [`tracked`] follow, [`copy`] moves whole files, [`explain`] and [`show`] look
+//! inside, [`block`] begins and ends transactions, [`prepared`] in two phases, [`saving`] takes
+//! snapshots and backups. Each takes the lock itself, for one statement at most.
 //! Invariant: a handler that fails leaves the database as it found it.
 
 mod block;
@@ -15,10 +16,13 @@ mod explain;
 mod index;
 mod merge;
 pub(crate) mod point;
+mod prepared;
 mod query;
+mod saving;
 mod settings;
 mod show;
 pub(crate) mod subscribe;
+mod tracked;
 
 pub(crate) use settings::Settings;
 
@@ -26,12 +30,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_tr_parser::ast::{ObjectName, StatementKind};
+use arena_tr_parser::ast::{ObjectKind, ObjectName, StatementKind};
 use arena_tr_types::{SqlState, Value};
 
 use crate::database::Database;
 use crate::durable::record::Definition;
 use crate::engine::Engine;
+use crate::engine::definitions::Noted;
 use crate::error::{Error, Result};
 use crate::session::{CancelHandle, Outcome};
 use crate::transaction::Transaction;
@@ -57,6 +62,9 @@ pub(crate) fn run(
     statement: &StatementKind,
 ) -> Result<Outcome> {
     block::admit(cx, statement)?;
+    if let Some(what) = not_built(statement) {
+        return Err(Error::unsupported(what));
+    }
     match statement {
         StatementKind::Query(query) => query::select(cx, query),
         StatementKind::CreateRelation(create) => {
@@ -67,6 +75,9 @@ pub(crate) fn run(
         }
         StatementKind::CreateSink(create) => {
             define(cx, |engine| ddl::create_sink(cx, engine, create))
+        }
+        StatementKind::CreateSubscription(create) => {
+            define(cx, |engine| tracked::create(engine, create))
         }
         StatementKind::CreateIndex(create) => {
             define(cx, |engine| index::create(cx, engine, create))
@@ -79,6 +90,8 @@ pub(crate) fn run(
         StatementKind::Delete(delete) => dml::delete(cx, delete),
         StatementKind::Merge(merge) => merge::merge(cx, merge),
         StatementKind::Subscribe(subscribe) => subscribe::subscribe(cx, subscribe),
+        StatementKind::Fetch(fetch) => tracked::fetch(cx, fetch),
+        StatementKind::Acknowledge(acknowledge) => tracked::acknowledge(cx, acknowledge),
         StatementKind::Explain(explain) => explain::explain(cx, explain),
         StatementKind::Show { what } => show::show(cx, settings, what),
         StatementKind::Describe { name } => show::describe(cx, name),
@@ -86,10 +99,23 @@ pub(crate) fn run(
         StatementKind::Copy(copy) => copy::copy(cx, copy),
         StatementKind::WaitForSources => wait_for_sources(cx),
         StatementKind::Flush => Ok(Outcome::tag("FLUSH")),
+        StatementKind::Checkpoint => saving::checkpoint(cx),
+        StatementKind::Backup { to } => saving::backup(cx, to),
+        StatementKind::Restore { from } => saving::restore(cx, from),
         StatementKind::Transaction(transaction) => block::run(cx, settings, transaction),
-        StatementKind::Unsupported { what } => Err(Error::unsupported(what)),
         _ => Err(Error::unsupported("this statement")),
     }
+}
+
+/// The name of a statement that is read and not built.
+fn not_built(statement: &StatementKind) -> Option<&str> {
+    Some(match statement {
+        StatementKind::Unsupported { what } => what,
+        StatementKind::CreateAssertion(_) => "CREATE ASSERTION",
+        StatementKind::Drop { kind: ObjectKind::Assertion, .. } => "DROP ASSERTION",
+        StatementKind::CheckDatabase | StatementKind::CheckView { .. } => "CHECK",
+        _ => return None,
+    })
 }
 
 /// Runs a statement that changes what exists, and logs it with the commits that it made.
@@ -101,16 +127,22 @@ fn define(
     let engine = &mut *engine;
     let now = engine.time();
     let definition = Definition { sql: cx.sql.to_owned(), first_id: engine.next_id, now };
-    let Some(journal) = &mut engine.journal else { return change(engine) };
+    engine.noted = Noted::default();
+    let Some(journal) = &mut engine.journal else {
+        let outcome = change(engine)?;
+        engine.note_definition(definition);
+        return Ok(outcome);
+    };
     if !cx.params.is_empty() {
         return Err(Error::unsupported("parameters in a definition of a durable database"));
     }
-    journal.begin(definition)?;
-    let (catalog, sinks) = (Arc::clone(&engine.catalog), engine.sinks.len());
+    journal.begin(definition.clone())?;
+    let count = |engine: &Engine| (engine.sinks.len(), engine.tracked.len());
+    let (catalog, counted) = (Arc::clone(&engine.catalog), count(engine));
     engine.fixed_now = Some(now);
     let changed = change(engine);
     engine.fixed_now = None;
-    let is_same = Arc::ptr_eq(&catalog, &engine.catalog) && sinks == engine.sinks.len();
+    let is_same = Arc::ptr_eq(&catalog, &engine.catalog) && counted == count(engine);
     let epoch = engine.epoch;
     let Some(journal) = &mut engine.journal else { return changed };
     let outcome = match changed {
@@ -126,6 +158,7 @@ fn define(
         return Err(error);
     }
     journal.stamp();
+    engine.note_definition(definition);
     Ok(outcome)
 }
 

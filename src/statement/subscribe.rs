@@ -111,7 +111,7 @@ fn whole_relation(cx: &Context<'_>, query: &ast::Query) -> Option<String> {
         && select.having.is_none()
         && select.qualify.is_none();
     match select.from.as_slice() {
-        [ast::From::Table { name, alias: None }] if plain && whole => {
+        [ast::From::Table { name, as_of: None, alias: None }] if plain && whole => {
             Some(super::catalog_name(name))
         }
         _ => None,

@@ -48,10 +48,22 @@ impl Footprints {
 
 /// The keys of the rows that leave: of the primary key, or of the whole row without one.
 pub(crate) fn leaving(relation: &Relation, delta: &[Batch]) -> Keys {
+    let mut keys = Keys::new();
+    each_leaving(relation, delta, |key, _, _| {
+        keys.insert(key);
+    });
+    keys
+}
+
+/// Hands out the rows that leave: the hash of their keys, their batch, and which row of it.
+pub(super) fn each_leaving(
+    relation: &Relation,
+    delta: &[Batch],
+    mut each: impl FnMut(u64, &Batch, usize),
+) {
     let types: Vec<DataType> = relation.schema.types();
     let all: Vec<usize> = (0..types.len()).collect();
     let columns = relation.primary_key.as_ref().unwrap_or(&all);
-    let mut keys = Keys::new();
     for batch in delta.iter().filter(|batch| batch.has_retractions()) {
         let batch = batch.compacted();
         for row in (0..batch.rows()).filter(|row| batch.weight(*row) < 0) {
@@ -60,10 +72,9 @@ pub(crate) fn leaving(relation: &Relation, delta: &[Batch]) -> Keys {
                 let value = batch.columns[*column].value(row, &types[*column]);
                 (value.is_null(), value.to_string()).hash(&mut hasher);
             }
-            keys.insert(hasher.finish());
+            each(hasher.finish(), &batch, row);
         }
     }
-    keys
 }
 
 impl Engine {

@@ -8,6 +8,7 @@
 //! there, event time included.
 
 mod footprint;
+mod park;
 mod snapshot;
 mod work;
 
@@ -25,7 +26,7 @@ use crate::engine::commit::Deltas;
 use crate::error::{Error, Result};
 use crate::statement::Settings;
 
-pub(crate) use footprint::Footprints;
+pub(crate) use footprint::{Footprints, leaving};
 pub(crate) use snapshot::{Held, Snapshots};
 use work::Work;
 
@@ -110,6 +111,7 @@ impl Transaction {
     /// 23505 when a key would be there twice, 40001 when a relation has gone since.
     pub(crate) fn stage(&mut self, engine: &Engine, deltas: Deltas) -> Result<()> {
         let snapshots = self.snapshots()?;
+        engine.check_prepared(&deltas)?;
         for (id, mut delta) in deltas {
             delta.retain(|batch| batch.live() > 0);
             if delta.is_empty() {
@@ -198,32 +200,29 @@ impl Transaction {
 
     /// The changes to commit, found to fit the relations as they are now; none if there are none.
     fn judge(&self, engine: &mut Engine, snapshots: &Snapshots) -> Result<Option<Deltas>> {
-        let mut deltas = Deltas::new();
-        let mut any = false;
+        let net = self.net(engine, snapshots)?;
+        if net.is_empty() {
+            return Ok(None);
+        }
+        let deltas = engine.judge(net)?;
+        engine.check_fit(&deltas).map_err(conflict)?;
+        Ok(Some(deltas))
+    }
+
+    /// What it changes in all, of relations that are still there. Rows that come in are not judged.
+    fn net(&self, engine: &Engine, snapshots: &Snapshots) -> Result<Deltas> {
+        let mut all = Deltas::new();
         for (id, work) in &self.work {
             let net = work.net();
             if net.is_empty() {
                 continue;
             }
-            any = true;
-            let relation = relation_of(&snapshots.catalog, *id)?;
-            let Some(entry) = engine.relations.get(id) else {
-                return Err(dropped(&relation.name));
-            };
-            if entry.gate.is_none() {
-                deltas.insert(*id, net);
-                continue;
+            if !engine.relations.contains_key(id) {
+                return Err(dropped(&relation_of(&snapshots.catalog, *id)?.name));
             }
-            for batch in net {
-                engine.accept_complete(*id, batch, &mut deltas)?;
-            }
+            all.insert(*id, net);
         }
-        for (id, delta) in &deltas {
-            if let Some(store) = &engine.entry(*id)?.store {
-                store.check(delta).map_err(conflict)?;
-            }
-        }
-        Ok(any.then_some(deltas))
+        Ok(all)
     }
 }
 

@@ -12,7 +12,7 @@ use arena_tr_storage::Batch;
 use arena_tr_storage::arena::Pool;
 use arena_tr_storage::table::{RelationStore, TableSnapshot};
 
-use super::footprint::{Keys, leaving};
+use super::footprint::{Keys, each_leaving, leaving};
 use crate::engine::Engine;
 use crate::error::Result;
 
@@ -59,6 +59,22 @@ impl Work {
     /// The keys of the rows that leave, those included that come back.
     pub(crate) fn leaving(&self, relation: &Relation) -> Keys {
         self.staged.iter().flat_map(|delta| leaving(relation, delta)).collect()
+    }
+
+    /// Rows that leave and come back, as rows that leave: `net` does not show them, and all the
+    /// same nobody else may change them.
+    pub(crate) fn kept(&self, relation: &Relation, net: &[Batch]) -> Result<Vec<Batch>> {
+        let types = relation.schema.types();
+        let (mut seen, mut rows) = (leaving(relation, net), Vec::new());
+        for delta in &self.staged {
+            each_leaving(relation, delta, |key, batch, row| {
+                if seen.insert(key) {
+                    rows.push(batch.row(row, &types));
+                }
+            });
+        }
+        let none = rows.is_empty();
+        Ok(if none { Vec::new() } else { vec![Batch::from_rows(&rows, &types)?.negate()] })
     }
 
     /// The relation as the transaction sees it.

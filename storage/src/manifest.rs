@@ -2,8 +2,8 @@
 //!
 //! A new manifest replaces the older of the two, so one that is valid is always there; the newest
 //! valid one counts. It names the database, its two newest snapshots, the place in the log from
-//! which on it is kept, and the *floor*: a position that had been made durable, so that a log which ends before it is known
-//! to be damaged.
+//! which on it is kept, and the *floor*: a position that had been made durable, so that a log which
+//! ends before it is known to be damaged.
 //!
 //! ```text
 //! 0   "ARENAMAN"

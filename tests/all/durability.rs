@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arena_tr::disk::{Crash, FaultDisk, FaultPlan, MemDisk};
-use arena_tr::{Clock, Database, LogIo, LogOptions, Options, Timestamp};
+use arena_tr::{CheckpointPolicy, Clock, Database, LogIo, LogOptions, Options, Timestamp};
 
 const DIR: &str = "/db";
 
@@ -59,6 +59,7 @@ pub(crate) fn options(disk: Arc<dyn arena_tr::disk::Disk>, io: LogIo) -> Options
         disk,
         clock: Arc::new(Ticks::default()),
         log: LogOptions { segment_bytes: LogOptions::MIN_SEGMENT_BYTES, io, aligned: true },
+        checkpoints: CheckpointPolicy::NEVER,
         ..Options::default()
     }
 }
@@ -79,7 +80,7 @@ pub(crate) fn contents(db: &Database) -> String {
 }
 
 /// Contents after each number of statements.
-fn expected() -> Vec<String> {
+pub(crate) fn expected() -> Vec<String> {
     let db = Database::in_memory();
     let mut session = db.session();
     let mut after = vec![contents(&db)];
@@ -94,16 +95,30 @@ fn open(disk: &FaultDisk, io: LogIo) -> arena_tr::Result<Database> {
     Database::open_with(Path::new(DIR), options(Arc::new(disk.clone()), io))
 }
 
-/// Runs the script up to the first error; how many statements were acknowledged.
-fn run(disk: &FaultDisk, io: LogIo) -> usize {
+/// A snapshot after every so many statements.
+pub(crate) type Every = usize;
+
+/// Runs the script up to the first error; how many statements were acknowledged. A snapshot that
+/// fails changes nothing.
+fn run(disk: &FaultDisk, io: LogIo, every: Every) -> usize {
     let Ok(db) = open(disk, io) else { return 0 };
     let mut session = db.session();
-    SCRIPT.iter().position(|sql| session.execute(sql).is_err()).unwrap_or(SCRIPT.len())
+    let mut done = 0;
+    for sql in SCRIPT {
+        if session.execute(sql).is_err() {
+            break;
+        }
+        done += 1;
+        if done % every == 0 {
+            let _ = db.checkpoint();
+        }
+    }
+    done
 }
 
-fn operations(io: LogIo) -> u64 {
+fn operations(io: LogIo, every: Every) -> u64 {
     let disk = FaultDisk::new(FaultPlan::default());
-    assert_eq!(run(&disk, io), SCRIPT.len());
+    assert_eq!(run(&disk, io, every), SCRIPT.len());
     disk.ops()
 }
 
@@ -147,14 +162,20 @@ fn contents_come_back_after_every_statement() {
 
 #[test]
 fn power_may_go_at_any_operation() {
+    power_goes(Every::MAX, 1);
+}
+
+/// Power goes at every operation of a run, or every `step`-th.
+pub(crate) fn power_goes(every: Every, step: usize) {
     let expected = expected();
     let release = std::env::var_os("ARENA_TR_RELEASE_CHECKS").is_some();
     let seeds = if release { 60 } else { 6 };
     let mut states = 0;
-    for (io, step) in [(LogIo::Map, 1), (LogIo::File, if release { 1 } else { 3 })] {
-        for at in (0..operations(io)).step_by(step) {
+    for (io, steps) in [(LogIo::Map, 1), (LogIo::File, if release { 1 } else { 3 })] {
+        let step = if release { 1 } else { step * steps };
+        for at in (0..operations(io, every)).step_by(step) {
             let disk = FaultDisk::new(FaultPlan { crash_at: Some(at), ..FaultPlan::default() });
-            let done = run(&disk, io);
+            let done = run(&disk, io, every);
             let mut crashes = vec![(Crash::Nothing, 0)];
             crashes.extend((0..seeds).map(|seed| (Crash::Torn, seed * 1000 + at)));
             for (crash, seed) in crashes {
@@ -169,13 +190,18 @@ fn power_may_go_at_any_operation() {
 
 #[test]
 fn any_operation_may_fail() {
+    operations_fail(Every::MAX);
+}
+
+/// Every operation of a run fails, once and from then on.
+pub(crate) fn operations_fail(every: Every) {
     let expected = expected();
     let io = LogIo::Map;
-    for at in 0..operations(io) {
+    for at in 0..operations(io, every) {
         for sticky in [false, true] {
             let plan = FaultPlan { fail_at: Some(at), sticky, seed: at, ..FaultPlan::default() };
             let disk = FaultDisk::new(plan);
-            let done = run(&disk, io);
+            let done = run(&disk, io, every);
             let left = disk.after_crash_with(Crash::Random, at);
             disk.clear_plan();
             check(&disk, io, done, &expected, &format!("operation {at} fails, sticky {sticky}"));

@@ -21,6 +21,8 @@ struct Scenario {
     /// The statement after so many others.
     then: fn(u64) -> String,
     relations: &'static [&'static str],
+    /// What the acknowledgement of a statement begins with.
+    acknowledged: &'static [&'static str],
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -38,6 +40,7 @@ const SCENARIOS: &[Scenario] = &[
             _ => format!("DELETE FROM t WHERE a % 31 = {}", i % 31),
         },
         relations: &["t", "v"],
+        acknowledged: VERBS,
     },
     Scenario {
         name: "definitions",
@@ -52,6 +55,7 @@ const SCENARIOS: &[Scenario] = &[
             _ => format!("DROP TABLE x{}", i - 4),
         },
         relations: &["base", "plain", "x0", "x5", "m3", "m8", "m13"],
+        acknowledged: VERBS,
     },
     Scenario {
         name: "windows",
@@ -67,6 +71,7 @@ const SCENARIOS: &[Scenario] = &[
             )
         },
         relations: &["s", "s_late", "w"],
+        acknowledged: VERBS,
     },
     Scenario {
         name: "joins",
@@ -82,8 +87,97 @@ const SCENARIOS: &[Scenario] = &[
             _ => format!("DELETE FROM r WHERE k = {} AND b % 2 = 0", i % 5),
         },
         relations: &["l", "r", "j", "n"],
+        acknowledged: VERBS,
+    },
+    Scenario {
+        name: "subscriptions",
+        first: &[
+            "CREATE TABLE t (a INT)",
+            "CREATE MATERIALIZED VIEW v AS SELECT a % 3 AS g, count(*) AS n FROM t GROUP BY a % 3",
+            "CREATE SUBSCRIPTION app ON v",
+            "CREATE SUBSCRIPTION behind ON t WITH (max_rows = 20)",
+        ],
+        then: |i| match i % 3 {
+            // Two epochs in three statements.
+            0 => format!("INSERT INTO t VALUES ({i}), ({})", i * 7),
+            1 => format!("INSERT INTO t VALUES ({})", i + 1),
+            _ => format!("ACKNOWLEDGE app UP TO EPOCH {}", i / 3 * 2 + 1),
+        },
+        relations: &["t", "v", "arena.subscriptions"],
+        acknowledged: VERBS,
+    },
+    Scenario {
+        name: "snapshots",
+        first: &[
+            "CREATE TABLE t (a INT PRIMARY KEY, g INT)",
+            "CREATE STREAM s (k INT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '3' SECOND)",
+            "CREATE MATERIALIZED VIEW w AS SELECT window_end, k, count(*) AS n
+             FROM TUMBLE(s, at, INTERVAL '5' SECOND) GROUP BY window_end, k EMIT ON WINDOW CLOSE",
+            "CREATE MATERIALIZED VIEW j AS SELECT g, count(*) AS n FROM t JOIN s ON g = k GROUP BY g",
+            "CREATE MATERIALIZED VIEW best AS SELECT g, max(a) AS top FROM t GROUP BY g",
+        ],
+        then: |i| match i % 4 {
+            0 => format!("INSERT INTO t VALUES ({i}, {}), (-{i} - 1, {})", i % 7, i % 5),
+            1 => format!(
+                "INSERT INTO s SELECT x % 6, TIMESTAMP '2026-01-01' + INTERVAL '1 second' * ({i} + x % 6 - 3) \
+                 FROM generate_series(1, 9) AS g(x)"
+            ),
+            2 => format!("DELETE FROM t WHERE a % 13 = {}", i % 13),
+            _ => "CHECKPOINT".to_owned(),
+        },
+        relations: &["t", "s", "s_late", "w", "j", "best"],
+        acknowledged: VERBS,
+    },
+    Scenario {
+        name: "compaction",
+        first: &[
+            "CREATE TABLE t (a INT PRIMARY KEY, b TEXT)",
+            "INSERT INTO t SELECT x, repeat('x', 50) FROM generate_series(1, 5000) AS g(x)",
+            "CREATE MATERIALIZED VIEW n AS SELECT a % 10 AS d, count(*) AS n FROM t GROUP BY a % 10",
+        ],
+        then: |i| match i % 4 {
+            // Chunks lose most of their rows, and files of snapshots most of their chunks.
+            0 => format!("DELETE FROM t WHERE a % 3 = {}", i / 4 % 3),
+            1 => "CHECKPOINT".to_owned(),
+            2 => format!(
+                "INSERT INTO t SELECT {i} * 10000 + x, repeat('y', 50) FROM generate_series(1, 1500) AS g(x)"
+            ),
+            _ => "CHECKPOINT".to_owned(),
+        },
+        relations: &["t", "n"],
+        acknowledged: VERBS,
+    },
+    Scenario {
+        name: "two phases",
+        first: &[
+            "CREATE TABLE account (id INT PRIMARY KEY, balance INT)",
+            "INSERT INTO account SELECT x, 100 FROM generate_series(1, 20) AS g(x)",
+            "CREATE MATERIALIZED VIEW total AS SELECT sum(balance) AS s FROM account",
+        ],
+        then: |i| match i % 5 {
+            0 | 1 => format!(
+                "BEGIN; UPDATE account SET balance = balance - {i} WHERE id = {a}; \
+                 UPDATE account SET balance = balance + {i} WHERE id = {b}; \
+                 PREPARE TRANSACTION 'transfer {i}'",
+                a = i % 5 * 10 + 1 + i % 9,
+                b = i % 5 * 10 + 1 + (i + 1) % 9,
+            ),
+            2 => "CHECKPOINT".to_owned(),
+            3 => format!("COMMIT PREPARED 'transfer {}'", i - 3),
+            _ => format!("ROLLBACK PREPARED 'transfer {}'", i - 3),
+        },
+        relations: &[
+            "account",
+            "total",
+            "(SELECT gid, n_rows FROM arena.prepared_transactions) AS open",
+        ],
+        acknowledged: &["CREATE", "INSERT", "PREPARE", "COMMIT", "ROLLBACK", "CHECKPOINT"],
     },
 ];
+
+/// Lines that begin so acknowledge a statement.
+const VERBS: &[&str] =
+    &["CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ACKNOWLEDGE", "CHECKPOINT"];
 
 fn statement(scenario: &Scenario, n: usize) -> String {
     match scenario.first.get(n) {
@@ -131,21 +225,21 @@ fn killed(scenario: &Scenario, dir: &Path, from: usize, micros: u64) -> usize {
         panic!("{}: {error}", scenario.name);
     }
     // Remarks about statements are not acknowledgements.
-    let verbs = ["CREATE", "INSERT", "UPDATE", "DELETE", "DROP"];
+    let verbs = scenario.acknowledged;
     told.iter().filter(|line| verbs.iter().any(|verb| line.starts_with(verb))).count()
 }
 
 #[test]
 fn a_killed_program_loses_nothing_that_it_acknowledged() {
     let release = std::env::var_os("ARENA_TR_RELEASE_CHECKS").is_some();
-    let rounds = if release { 500 } else { 12 };
+    let rounds = if release { 250 } else { 25 };
     let mut dice = 0x5eed_u64;
     let (mut kills, mut acknowledged) = (0, 0);
     for scenario in SCENARIOS {
         let dir = std::env::temp_dir().join(format!(
             "arena-tr-kill-{}-{}",
             std::process::id(),
-            scenario.name
+            scenario.name.replace(' ', "-")
         ));
         let model = Database::in_memory();
         let mut modelled = model.session();

@@ -3,8 +3,12 @@
 //! [`conformance`] and [`slt`] run the two corpora, [`nexmark`] the benchmark's queries against
 //! other engines' results, [`bank`] the invariant that no inconsistent engine keeps, [`oracle`]
 //! random queries against a naive evaluator, [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the
-//! program as a user starts it, [`docs`] the SQL of the documentation, [`transactions`] what several
-//! sessions see of each other, [`list_append`] the same in histories of many threads, [`tidy`] the rules of STYLE.md.
+//! program as a user starts it, [`docs`] the SQL of the documentation, [`transactions`] what
+//! several sessions see of each other, [`list_append`] the same in histories of many threads,
+//! [`file_sinks`] and [`tracked`] what the outside gets over crashes, [`two_phase`] transactions
+//! that are prepared, [`two_phase_sim`] a coordinator and databases that fail (at
+//! [`two_phase_points`]) and talk over a bad network, [`two_phase_threads`] one that many use,
+//! [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
 mod bank;
@@ -13,6 +17,7 @@ mod conformance;
 mod docs;
 mod durability;
 mod exactly_once;
+mod file_sinks;
 mod fixtures;
 mod keys;
 mod kill;
@@ -20,9 +25,15 @@ mod list_append;
 mod nexmark;
 mod oracle;
 mod slt;
+mod snapshots;
 mod subscribe;
 mod tidy;
+mod tracked;
 mod transactions;
+mod two_phase;
+mod two_phase_points;
+mod two_phase_sim;
+mod two_phase_threads;
 
 use std::path::PathBuf;
 

@@ -4,8 +4,10 @@
 //! elsewhere. Files, and nothing else of the file system, are touched here.
 //! Invariant: every error names the path.
 
+mod growing;
+
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::Read;
 use std::sync::Arc;
 
 use arena_tr::connector::{Connector, Sink, SinkSpec, Source, SourceSpec};
@@ -14,12 +16,14 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+pub(crate) use growing::Growing;
+
 use crate::decode::csv::{CsvDecoder, CsvFormat};
 use crate::decode::json::JsonDecoder;
 use crate::decode::{Decode, Open, TextSource};
 use crate::options::Options;
 use crate::parquet;
-use crate::shape::{self, TextSink};
+use crate::shape::{self, Out, Position, TextSink};
 
 /// Reads and writes files.
 pub(crate) struct FileConnector;
@@ -61,22 +65,54 @@ impl Connector for FileConnector {
     }
 
     fn sink(&self, spec: &SinkSpec) -> Result<Box<dyn Sink>> {
-        let mut options = Options::new("file", &spec.options);
-        let path = options.required("path")?;
-        let (encode, is_gzip) = encoding(spec.encode.as_deref(), &path)?;
+        let Place { path, encode, is_gzip, mut options } = Place::of(spec)?;
         if encode == "parquet" {
             options.finish()?;
-            refuse_gzip(is_gzip, &path)?;
             return parquet::sink(path, spec);
         }
         let encoder = shape::encoder(encode, &mut options, spec)?;
         options.finish()?;
         let file = create(&path)?;
-        let out: Box<dyn Write + Send> = match is_gzip {
-            true => Box::new(BufWriter::new(GzEncoder::new(file, Compression::default()))),
-            false => Box::new(BufWriter::new(file)),
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let out = match (is_file, is_gzip) {
+            (true, _) => Out::File(Growing::anew(&path, file, is_gzip)),
+            // A device or a pipe has no beginning to go back to.
+            (false, true) => Out::Stream(Box::new(GzEncoder::new(file, Compression::default()))),
+            (false, false) => Out::Stream(Box::new(file)),
         };
-        Ok(Box::new(TextSink::new(path, out, encoder, spec)?.that_begins_empty()))
+        Ok(Box::new(TextSink::new(path, out, encoder, spec)?))
+    }
+
+    fn sink_at(&self, spec: &SinkSpec, position: &[u8]) -> Result<Box<dyn Sink>> {
+        let Place { path, encode, is_gzip, mut options } = Place::of(spec)?;
+        if encode == "parquet" {
+            return Err(Error::unsupported(format!("going on with Parquet file '{path}'")));
+        }
+        let encoder = shape::encoder(encode, &mut options, spec)?;
+        options.finish()?;
+        let position = Position::from_bytes(position)?;
+        let file = Growing::at(&path, position.bytes, is_gzip)?;
+        Ok(Box::new(TextSink::at(path, file, encoder, spec, position.kept)?))
+    }
+}
+
+/// Where a sink writes to, and what else its options say.
+struct Place {
+    path: String,
+    encode: &'static str,
+    is_gzip: bool,
+    options: Options,
+}
+
+impl Place {
+    fn of(spec: &SinkSpec) -> Result<Self> {
+        let mut options = Options::new("file", &spec.options);
+        let path = options.required("path")?;
+        let (encode, is_gzip) = encoding(spec.encode.as_deref(), &path)?;
+        if encode == "parquet" {
+            refuse_gzip(is_gzip, &path)?;
+        }
+        Ok(Self { path, encode, is_gzip, options })
     }
 }
 

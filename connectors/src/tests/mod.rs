@@ -5,5 +5,6 @@ mod database;
 mod generators;
 mod json;
 mod parquet;
+mod resume;
 mod sinks;
 mod support;

@@ -7,6 +7,7 @@
 
 pub mod change;
 mod display;
+pub mod durable;
 pub mod expr;
 pub mod query;
 pub mod table;
@@ -16,10 +17,11 @@ pub use change::{
     ConflictTarget, ConflictUpdate, Delete, Insert, Merge, MergeAction, MergeClause, OnConflict,
     Update, With,
 };
+pub use durable::{Acknowledge, CreateAssertion, CreateSubscription, Fetch, Position, Text};
 pub use expr::{BinaryOp, Expr, ExprKind, FunctionCall, Literal, UnaryOp, WindowFrame, WindowSpec};
 pub use query::{
-    Cte, Distinct, Emit, From, GroupBy, Join, JoinConstraint, JoinKind, OrderBy, Query, Select,
-    SelectItem, SetOp, SetQuantifier, TableAlias, TimeWindowCall, TimeWindowKind,
+    AsOf, Cte, Distinct, Emit, From, GroupBy, Join, JoinConstraint, JoinKind, OrderBy, Query,
+    Select, SelectItem, SetOp, SetQuantifier, TableAlias, TimeWindowCall, TimeWindowKind,
 };
 pub use table::{ConstraintKind, CreateIndex, ForeignKey, ReferentialAction, TableConstraint};
 pub use transaction::{Begin, Isolation, Transaction};
@@ -86,6 +88,10 @@ pub enum StatementKind {
     CreateSink(Box<CreateSink>),
     /// CREATE INDEX.
     CreateIndex(Box<CreateIndex>),
+    /// CREATE ASSERTION.
+    CreateAssertion(Box<CreateAssertion>),
+    /// CREATE SUBSCRIPTION.
+    CreateSubscription(Box<CreateSubscription>),
     /// DROP.
     Drop { kind: ObjectKind, if_exists: bool, names: Vec<ObjectName>, cascade: bool },
     /// INSERT.
@@ -98,6 +104,10 @@ pub enum StatementKind {
     Merge(Box<Merge>),
     /// SUBSCRIBE.
     Subscribe(Box<Subscribe>),
+    /// FETCH.
+    Fetch(Box<Fetch>),
+    /// ACKNOWLEDGE a position of a subscription.
+    Acknowledge(Box<Acknowledge>),
     /// EXPLAIN.
     Explain(Box<Explain>),
     /// SHOW TABLES, SHOW SOURCES, SHOW name (a setting).
@@ -114,6 +124,16 @@ pub enum StatementKind {
     Flush,
     /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their kin.
     Transaction(Transaction),
+    /// CHECKPOINT: a snapshot now.
+    Checkpoint,
+    /// BACKUP TO 'place'.
+    Backup { to: Text },
+    /// RESTORE FROM 'place'.
+    Restore { from: Text },
+    /// CHECK DATABASE: the walk over all that is kept.
+    CheckDatabase,
+    /// CHECK MATERIALIZED VIEW name [REPAIR]: against the view computed anew.
+    CheckView { name: ObjectName, repair: bool },
     /// A statement that is known but not built; `what` names it for the error ("VACUUM", "ALTER
     /// TABLE").
     Unsupported { what: String },
@@ -136,6 +156,10 @@ pub enum ObjectKind {
     Sink,
     /// INDEX.
     Index,
+    /// ASSERTION.
+    Assertion,
+    /// SUBSCRIPTION.
+    Subscription,
 }
 
 /// Which kind of relation CREATE makes.

@@ -195,6 +195,8 @@ pub enum From {
     Table {
         /// Its name.
         name: ObjectName,
+        /// FOR SYSTEM_TIME AS OF.
+        as_of: Option<Box<AsOf>>,
         /// AS.
         alias: Option<TableAlias>,
     },
@@ -236,6 +238,24 @@ pub enum From {
         /// Where.
         span: Span,
     },
+}
+
+/// FOR SYSTEM_TIME AS OF: which moment of a relation is read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AsOf {
+    /// EPOCH and a number.
+    Epoch(Expr),
+    /// A timestamp. One that names a column of another table asks for a version for every row.
+    Timestamp(Expr),
+}
+
+impl AsOf {
+    /// What says which moment.
+    pub fn expr(&self) -> &Expr {
+        match self {
+            Self::Epoch(expr) | Self::Timestamp(expr) => expr,
+        }
+    }
 }
 
 /// `left JOIN right ON ...`.

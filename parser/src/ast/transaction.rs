@@ -3,7 +3,7 @@
 //! Invariant: what PostgreSQL writes in several ways (END, ABORT, START TRANSACTION) is one
 //! variant here.
 
-use super::Ident;
+use super::{Ident, Text};
 
 /// A statement about the transaction itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,12 @@ pub enum Transaction {
     RollbackTo(Ident),
     /// RELEASE [SAVEPOINT] name.
     Release(Ident),
+    /// PREPARE TRANSACTION 'gid'.
+    Prepare(Text),
+    /// COMMIT PREPARED 'gid'.
+    CommitPrepared(Text),
+    /// ROLLBACK PREPARED 'gid'.
+    RollbackPrepared(Text),
 }
 
 /// What BEGIN says.

@@ -1,13 +1,14 @@
 //! Clauses that the grammar library cannot take are cut from the token stream and kept beside it.
 //!
 //! A fragment of a statement (a query, an expression, a list of FROM items) goes through here
-//! before the library sees it. Time windows in FROM are parsed at once and replaced by one word;
-//! other clauses are cut out and leave a mark at their position. Lowering finds both by byte
-//! position.
+//! before the library sees it. Time windows in FROM are parsed at once and replaced by one word,
+//! FOR SYSTEM_TIME AS OF is parsed at once and cut out; other clauses are cut out and leave a mark
+//! at their position. Lowering finds all of them by byte position.
 //! Invariant: every mark is taken by the node it belongs to; one that nobody takes is an error, so
 //! nothing that was written is ever silently ignored.
 
 pub(crate) mod measure;
+mod system_time;
 pub(crate) mod tokens;
 pub(crate) mod window;
 
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-use crate::ast::TimeWindowCall;
+use crate::ast::{AsOf, TimeWindowCall};
 use crate::error::ParseError;
 use crate::lower::Cx;
 use tokens::Source;
@@ -37,6 +38,8 @@ pub(crate) enum Mark {
 #[derive(Debug, Default)]
 pub(crate) struct Cuts {
     windows: RefCell<HashMap<usize, TimeWindowCall>>,
+    /// Keyed by the end of the token before; with the start and the end of the clause.
+    as_ofs: RefCell<BTreeMap<usize, (AsOf, usize, usize)>>,
     marks: RefCell<BTreeMap<usize, (Mark, usize)>>,
 }
 
@@ -57,6 +60,17 @@ impl Cuts {
         let (&at, &(mark, end)) = marks.range(from..=to).find(|(_, (m, _))| wanted(*m))?;
         marks.remove(&at);
         Some((mark, at, end))
+    }
+
+    /// The FOR SYSTEM_TIME AS OF that follows the token which ends at a byte; and where it ends.
+    pub(crate) fn take_as_of(&self, at: usize) -> Option<(AsOf, usize)> {
+        let (as_of, _, end) = self.as_ofs.borrow_mut().remove(&at)?;
+        Some((as_of, end))
+    }
+
+    /// Where a FOR SYSTEM_TIME AS OF starts that no node took.
+    pub(crate) fn left_as_of(&self) -> Option<usize> {
+        self.as_ofs.borrow().values().next().map(|(_, start, _)| *start)
     }
 
     /// A mark that no node took.
@@ -281,8 +295,8 @@ impl Cutter<'_, '_> {
             "MATCH_RECOGNIZE" if bracketed => ("MATCH_RECOGNIZE", self.behind_bracket(1)),
             "PIVOT" if bracketed => ("PIVOT", self.behind_bracket(1)),
             "UNPIVOT" if bracketed => ("UNPIVOT", self.behind_bracket(1)),
-            "FOR" if self.src.are_words(self.at + 1, &["SYSTEM_TIME", "AS", "OF"]) => {
-                ("FOR SYSTEM_TIME AS OF", self.behind_expression(4))
+            "FOR" if self.src.is_word(self.at + 1, "SYSTEM_TIME") => {
+                return self.system_time().map(|()| true);
             }
             "MATCH_CONDITION" if bracketed && self.asof() => ("", self.behind_bracket(1)),
             "TOLERANCE" if self.asof() => ("", self.behind_expression(1)),
@@ -360,7 +374,13 @@ impl Cutter<'_, '_> {
                 Some(Token::LParen | Token::LBracket) => {
                     at = self.src.partner(at).unwrap_or(at);
                 }
-                Some(Token::Word(_)) if ENDS.iter().any(|w| self.src.is_word(at, w)) => break,
+                Some(Token::Word(_)) if ENDS.iter().any(|w| self.src.is_word(at, w)) => {
+                    // left(...) and right(...) are functions.
+                    let side = self.src.is_word(at, "LEFT") || self.src.is_word(at, "RIGHT");
+                    if !(side && self.src.is(at + 1, &Token::LParen)) {
+                        break;
+                    }
+                }
                 _ => {}
             }
             at += 1;

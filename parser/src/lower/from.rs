@@ -11,6 +11,9 @@ use crate::cut::Mark;
 use crate::error::ParseError;
 use crate::span::Span;
 
+/// What only relations have.
+const PAST: &str = "FOR SYSTEM_TIME AS OF";
+
 impl Lower<'_, '_> {
     /// The items of FROM.
     pub(super) fn items_of_from(
@@ -125,10 +128,10 @@ impl Lower<'_, '_> {
                 let query = Box::new(self.query(*subquery)?);
                 let words: &[&str] = if lateral { &["LATERAL"] } else { &[] };
                 let span = self.with_words_before(self.parenthesized(query.span), words);
-                let unsupported = self.marked(span.end as usize);
+                let unsupported = self.marked_or_past(span.end as usize);
                 let (alias, end) = self.alias(alias, span.end as usize)?;
                 let span = Span::new(span.start as usize, end);
-                let unsupported = unsupported.or_else(|| self.marked(end));
+                let unsupported = unsupported.or_else(|| self.marked_or_past(end));
                 let item = From::Derived { lateral, query, alias, span };
                 let sampled = sample.is_some().then_some("TABLESAMPLE");
                 (or_unsupported(item, unsupported.or(sampled), span), span)
@@ -197,17 +200,22 @@ impl Lower<'_, '_> {
             self.not_reserved(first)?;
         }
         let start = name.span;
+        let mut as_of = self.cuts.take_as_of(start.end as usize);
         let unsupported = self.marked(start.end as usize);
         let (alias, end) = self.alias(alias, start.end as usize)?;
+        as_of = as_of.or_else(|| self.cuts.take_as_of(end));
+        let end = as_of.as_ref().map_or(end, |(_, behind)| end.max(*behind));
+        self.here.set(self.here.get().max(end));
         let span = Span::new(start.start as usize, end.max(start.end as usize));
         let unsupported = unsupported
             .or_else(|| self.marked(span.end as usize))
+            .or((window.is_some() && as_of.is_some()).then_some(PAST))
             .or(sample.is_some().then_some("TABLESAMPLE"))
             .or((!with_hints.is_empty()).then_some("a table hint"))
             .or(with_ordinality.then_some("WITH ORDINALITY of a table"));
         let item = match window {
             Some(call) => From::TimeWindow { call: Box::new(call), alias },
-            None => From::Table { name, alias },
+            None => From::Table { name, as_of: as_of.map(|(as_of, _)| Box::new(as_of)), alias },
         };
         Ok((or_unsupported(item, unsupported, span), span))
     }
@@ -222,10 +230,10 @@ impl Lower<'_, '_> {
     ) -> Result<(From, Span), ParseError> {
         let span = call.span;
         let words = self.with_words_behind(span, &["WITH", "ORDINALITY"]);
-        let unsupported = self.marked(words.end as usize);
+        let unsupported = self.marked_or_past(words.end as usize);
         let (alias, end) = self.alias(alias, words.end as usize)?;
         let whole = Span::new(span.start as usize, end);
-        let unsupported = unsupported.or_else(|| self.marked(end));
+        let unsupported = unsupported.or_else(|| self.marked_or_past(end));
         let item = From::Function { lateral, call, with_ordinality, alias };
         Ok((or_unsupported(item, unsupported, whole), whole))
     }
@@ -257,6 +265,11 @@ impl Lower<'_, '_> {
             Some((Mark::Unsupported(what), ..)) => Some(what),
             _ => None,
         }
+    }
+
+    /// The same behind an item that is not a relation and has no past.
+    fn marked_or_past(&self, at: usize) -> Option<&'static str> {
+        self.marked(at).or_else(|| self.cuts.take_as_of(at).map(|_| PAST))
     }
 
     /// An alias, and where it ends.

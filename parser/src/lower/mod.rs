@@ -257,6 +257,11 @@ fn run<T, R>(
             _ => unexpected(cx.src, cx.src.index_at(at), to),
         });
     }
+    if let Some(at) = lower.cuts.left_as_of() {
+        let at = cx.src.index_at(at);
+        return Err(unexpected(cx.src, at, to)
+            .with_hint("FOR SYSTEM_TIME AS OF stands once, behind the name of a relation."));
+    }
     if let Some(at) = lower.cuts.left_window() {
         return Err(ParseError::unsupported(
             cx.src.span(cx.src.index_at(at)),

@@ -163,6 +163,17 @@ impl<'c, 'a> Cursor<'c, 'a> {
         }
     }
 
+    /// The same tokens without the parentheses around all of them.
+    pub(crate) fn without_parentheses(self) -> Self {
+        let mut inside = self;
+        while inside.is_token(&Token::LParen)
+            && inside.src.partner(inside.at) == Some(inside.to - 1)
+        {
+            inside = inside.part(inside.at + 1, inside.to - 1);
+        }
+        inside
+    }
+
     /// The parts between the commas outside any brackets.
     pub(crate) fn comma_separated(&self) -> Vec<Cursor<'c, 'a>> {
         let mut all = Vec::new();

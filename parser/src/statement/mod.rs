@@ -10,10 +10,12 @@ mod constraint;
 mod copy;
 mod cursor;
 mod dml;
+mod durable;
 mod merge;
 mod relation;
 mod sink;
 mod subscribe;
+mod subscription;
 mod transaction;
 mod view;
 
@@ -98,15 +100,12 @@ fn statement(src: &Source<'_>, from: usize, to: usize) -> Result<Statement, Pars
     })
 }
 
-/// Heads of statements that are known but not built.
+/// Heads of statements that are only known by name. PREPARE TRANSACTION is more.
 const NOT_BUILT: &[&str] = &[
-    "ACKNOWLEDGE",
     "ALTER",
     "ANALYZE",
     "BENCH",
     "CALL",
-    "CHECK",
-    "CHECKPOINT",
     "CLOSE",
     "CLUSTER",
     "COMMENT",
@@ -115,7 +114,6 @@ const NOT_BUILT: &[&str] = &[
     "DISCARD",
     "DO",
     "EXECUTE",
-    "FETCH",
     "GRANT",
     "IMPORT",
     "LISTEN",
@@ -138,7 +136,7 @@ const NOT_BUILT: &[&str] = &[
 ];
 
 /// Heads whose second word belongs to their name.
-const TWO_WORDS: &[&str] = &["ALTER", "PREPARE", "COMMENT", "REFRESH"];
+const TWO_WORDS: &[&str] = &["ALTER", "COMMENT", "REFRESH"];
 
 /// Second words that belong to a head's name.
 const SECOND_WORDS: &[&str] = &[
@@ -158,12 +156,11 @@ const SECOND_WORDS: &[&str] = &[
     "FUNCTION",
     "SEQUENCE",
     "SUBSCRIPTION",
-    "TRANSACTION",
     "ON",
     "ALERT",
 ];
 
-/// Heads that are built.
+/// Heads that have a form of their own.
 const BUILT: &[&str] = &[
     "SELECT",
     "WITH",
@@ -192,6 +189,12 @@ const BUILT: &[&str] = &[
     "ABORT",
     "SAVEPOINT",
     "RELEASE",
+    "CHECKPOINT",
+    "BACKUP",
+    "RESTORE",
+    "CHECK",
+    "FETCH",
+    "ACKNOWLEDGE",
 ];
 
 impl Cursor<'_, '_> {
@@ -235,6 +238,16 @@ impl Cursor<'_, '_> {
                 self.at += 1;
                 Ok(StatementKind::Flush)
             }
+            "CHECKPOINT" => {
+                self.at += 1;
+                Ok(StatementKind::Checkpoint)
+            }
+            "BACKUP" => self.backup(),
+            "RESTORE" => self.restore(),
+            "CHECK" => self.check(),
+            "FETCH" => self.fetch(),
+            "ACKNOWLEDGE" => self.acknowledge(),
+            "PREPARE" if self.is_prepare_transaction() => self.prepare_transaction(),
             known if NOT_BUILT.contains(&known) => Ok(self.not_built(known)),
             other => Err(self.unknown(other)),
         }
@@ -290,13 +303,15 @@ impl Cursor<'_, '_> {
             }
             "SINK" => self.create_sink(),
             "UNIQUE" | "INDEX" => self.create_index(),
+            "ASSERTION" => self.create_assertion(or_replace),
+            "SUBSCRIPTION" => self.create_subscription(or_replace),
             "FOREIGN" => Ok(StatementKind::Unsupported { what: "CREATE FOREIGN TABLE".to_owned() }),
             "EVENT" => Ok(StatementKind::Unsupported { what: "CREATE EVENT TRIGGER".to_owned() }),
-            "ALERT" | "SUBSCRIPTION" | "FUNCTION" | "AGGREGATE" | "PROCEDURE" | "TYPE"
-            | "SCHEMA" | "SEQUENCE" | "TRIGGER" | "ROLE" | "USER" | "DATABASE" | "EXTENSION"
-            | "DOMAIN" | "CAST" | "COLLATION" | "OPERATOR" | "RULE" | "POLICY" | "SECRET"
-            | "CONNECTION" | "MACRO" | "CATALOG" | "STATISTICS" | "LANGUAGE" | "PUBLICATION"
-            | "SERVER" | "TABLESPACE" | "VIRTUAL" | "RECURSIVE" => {
+            "ALERT" | "FUNCTION" | "AGGREGATE" | "PROCEDURE" | "TYPE" | "SCHEMA" | "SEQUENCE"
+            | "TRIGGER" | "ROLE" | "USER" | "DATABASE" | "EXTENSION" | "DOMAIN" | "CAST"
+            | "COLLATION" | "OPERATOR" | "RULE" | "POLICY" | "SECRET" | "CONNECTION" | "MACRO"
+            | "CATALOG" | "STATISTICS" | "LANGUAGE" | "PUBLICATION" | "SERVER" | "TABLESPACE"
+            | "VIRTUAL" | "RECURSIVE" => {
                 Ok(StatementKind::Unsupported { what: format!("CREATE {kind}") })
             }
             _ => {
@@ -308,10 +323,15 @@ impl Cursor<'_, '_> {
                     "MATERIALIZED",
                     "SINK",
                     "INDEX",
+                    "ASSERTION",
+                    "SUBSCRIPTION",
                     "ALERT",
                     "FUNCTION",
                 ];
-                let error = self.wrong("SOURCE, STREAM, TABLE, VIEW, MATERIALIZED VIEW or SINK");
+                let error = self.wrong(
+                    "SOURCE, STREAM, TABLE, VIEW, MATERIALIZED VIEW, SINK, INDEX, ASSERTION or \
+                     SUBSCRIPTION",
+                );
                 Err(self.suggest(error, &kind, &kinds))
             }
         }

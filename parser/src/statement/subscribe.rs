@@ -27,12 +27,7 @@ impl Cursor<'_, '_> {
         self.take("TO");
         let end = self.find(is_clause);
         let query = if starts_query(self.src, self.at) {
-            let mut inside = self.part(self.at, end);
-            while inside.is_token(&Token::LParen)
-                && inside.src.partner(inside.at) == Some(inside.to - 1)
-            {
-                inside = inside.part(inside.at + 1, inside.to - 1);
-            }
+            let mut inside = self.part(self.at, end).without_parentheses();
             self.at = end;
             inside.query_to(inside.to)?
         } else {
@@ -78,7 +73,7 @@ impl Cursor<'_, '_> {
         if self.is_token(&Token::LParen) {
             return Err(self.wrong("a clause of SUBSCRIBE"));
         }
-        let from = From::Table { name, alias: None };
+        let from = From::Table { name, as_of: None, alias: None };
         Ok(Query::select_all(from, selection, self.since(start)))
     }
 }

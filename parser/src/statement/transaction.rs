@@ -1,4 +1,4 @@
-//! BEGIN, COMMIT, ROLLBACK, SAVEPOINT.
+//! BEGIN, COMMIT, ROLLBACK, SAVEPOINT, COMMIT PREPARED, ROLLBACK PREPARED.
 //!
 //! Invariant: every mode that PostgreSQL knows is read; one that changes what is meant and is not
 //! built is named.
@@ -56,9 +56,10 @@ impl Cursor<'_, '_> {
 
     /// COMMIT | END [WORK | TRANSACTION] [AND [NO] CHAIN], COMMIT PREPARED.
     pub(super) fn commit(&mut self) -> Result<StatementKind, ParseError> {
+        let end = self.is("END");
         self.at += 1;
-        if self.is("PREPARED") {
-            return Ok(StatementKind::Unsupported { what: "COMMIT PREPARED".to_owned() });
+        if !end && self.take("PREPARED") {
+            return Ok(StatementKind::Transaction(Transaction::CommitPrepared(self.gid()?)));
         }
         self.work();
         self.end_of_transaction("COMMIT", Transaction::Commit)
@@ -69,8 +70,8 @@ impl Cursor<'_, '_> {
     pub(super) fn rollback(&mut self) -> Result<StatementKind, ParseError> {
         let abort = self.is("ABORT");
         self.at += 1;
-        if !abort && self.is("PREPARED") {
-            return Ok(StatementKind::Unsupported { what: "ROLLBACK PREPARED".to_owned() });
+        if !abort && self.take("PREPARED") {
+            return Ok(StatementKind::Transaction(Transaction::RollbackPrepared(self.gid()?)));
         }
         self.work();
         if !abort && self.take("TO") {

@@ -1,9 +1,9 @@
-//! CREATE VIEW, CREATE MATERIALIZED VIEW, and DROP of every kind.
+//! CREATE VIEW, CREATE MATERIALIZED VIEW, CREATE ASSERTION, and DROP of every kind.
 //!
-//! Invariant: the EMIT clause ends up in the view's query.
+//! Invariant: the EMIT clause ends up in the view's query; an assertion has none.
 
-use super::cursor::Cursor;
-use crate::ast::{CreateView, ObjectKind, StatementKind};
+use super::cursor::{Cursor, is_emit};
+use crate::ast::{CreateAssertion, CreateView, ObjectKind, StatementKind};
 use crate::error::ParseError;
 use sqlparser::tokenizer::Token;
 
@@ -29,6 +29,31 @@ impl Cursor<'_, '_> {
         Ok(StatementKind::CreateView(Box::new(view)))
     }
 
+    /// Behind CREATE [OR REPLACE], at ASSERTION: [IF NOT EXISTS] name AS (query).
+    pub(super) fn create_assertion(
+        &mut self,
+        or_replace: bool,
+    ) -> Result<StatementKind, ParseError> {
+        self.expect(&["ASSERTION"])?;
+        let if_not_exists = self.if_not_exists();
+        let name = self.object_name()?;
+        if self.is("CHECK") {
+            return Err(ParseError::unsupported(self.here(), "CHECK of an assertion")
+                .with_hint("Write AS (query) with a query of the rows that must not be there."));
+        }
+        self.expect(&["AS"])?;
+        let mut inside = self.part(self.at, self.to).without_parentheses();
+        let emit = inside.find(is_emit);
+        if emit < inside.to {
+            return Err(ParseError::syntax(self.src.span(emit), "EMIT is not allowed here")
+                .with_hint("An assertion is looked at in every commit."));
+        }
+        let query = Box::new(inside.query_to(inside.to)?);
+        self.at = self.to;
+        let create = CreateAssertion { or_replace, if_not_exists, name, query };
+        Ok(StatementKind::CreateAssertion(Box::new(create)))
+    }
+
     /// DROP kind [IF EXISTS] names [CASCADE | RESTRICT].
     pub(super) fn drop_statement(&mut self) -> Result<StatementKind, ParseError> {
         self.at += 1;
@@ -44,16 +69,19 @@ impl Cursor<'_, '_> {
                 ObjectKind::MaterializedView
             }
             "INDEX" => ObjectKind::Index,
-            "ALERT" | "SUBSCRIPTION" | "FUNCTION" | "AGGREGATE" | "PROCEDURE" | "TYPE"
-            | "SCHEMA" | "SEQUENCE" | "TRIGGER" | "ROLE" | "USER" | "DATABASE" | "EXTENSION"
-            | "DOMAIN" | "CAST" | "COLLATION" | "OPERATOR" | "RULE" | "POLICY" | "SECRET"
-            | "CONNECTION" | "OWNED" | "STATISTICS" | "SERVER" | "TABLESPACE" => {
+            "ASSERTION" => ObjectKind::Assertion,
+            "SUBSCRIPTION" => ObjectKind::Subscription,
+            "ALERT" | "FUNCTION" | "AGGREGATE" | "PROCEDURE" | "TYPE" | "SCHEMA" | "SEQUENCE"
+            | "TRIGGER" | "ROLE" | "USER" | "DATABASE" | "EXTENSION" | "DOMAIN" | "CAST"
+            | "COLLATION" | "OPERATOR" | "RULE" | "POLICY" | "SECRET" | "CONNECTION" | "OWNED"
+            | "STATISTICS" | "SERVER" | "TABLESPACE" => {
                 return Ok(StatementKind::Unsupported { what: format!("DROP {word}") });
             }
             _ => {
-                return Err(
-                    self.wrong("SOURCE, STREAM, TABLE, VIEW, MATERIALIZED VIEW, SINK or INDEX")
-                );
+                return Err(self.wrong(
+                    "SOURCE, STREAM, TABLE, VIEW, MATERIALIZED VIEW, SINK, INDEX, ASSERTION or \
+                     SUBSCRIPTION",
+                ));
             }
         };
         self.at += 1;

@@ -242,6 +242,7 @@ const PIECES: &[&str] = &[
     " SYMMETRIC ",
     " FETCH FIRST (",
     " ASOF JOIN ",
+    " FOR SYSTEM_TIME AS OF EPOCH ",
 ];
 
 #[test]

@@ -42,7 +42,8 @@ impl Binder<'_> {
     /// One item.
     pub(crate) fn bind_from(&mut self, item: &From) -> Result<Item, PlanError> {
         match item {
-            From::Table { name, alias } => self.bind_table(name, alias.as_ref()),
+            From::Table { name, as_of: Some(as_of), .. } => Err(self.no_past(name, as_of)),
+            From::Table { name, alias, .. } => self.bind_table(name, alias.as_ref()),
             From::Derived { query, alias, .. } => {
                 let plan = self.bind_nested(query)?;
                 let alias_name = alias.as_ref().map_or("", |a| &a.name.name);

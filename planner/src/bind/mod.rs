@@ -295,6 +295,12 @@ impl<'a> Binder<'a> {
         (self.view_depth == 0).then_some(span)
     }
 
+    /// A relation as of another moment: not built.
+    fn no_past(&self, name: &ast::ObjectName, as_of: &ast::AsOf) -> PlanError {
+        let span = name.span.to(as_of.expr().span);
+        PlanError::not_built("FOR SYSTEM_TIME AS OF").at(self.place(span))
+    }
+
     /// The query being bound.
     fn level(&mut self) -> &mut Level {
         self.levels.last_mut().expect("expressions are bound inside a level")

@@ -52,6 +52,8 @@ pub(super) struct Chunks {
     /// The chunk of `next` is frozen: `limit` is `next`, so that nothing is taken from it before it
     /// is thawed.
     sealed: bool,
+    /// Nothing changed since the arena was frozen.
+    clean: bool,
     /// Who may still want to read frozen chunks.
     cells: Option<Cells>,
 }
@@ -73,7 +75,15 @@ pub(super) enum Returned {
 impl Chunks {
     pub(super) const fn new() -> Self {
         let base = NonNull::dangling();
-        Self { slots: Vec::new(), base, next: 0, limit: 0, sealed: false, cells: None }
+        Self {
+            slots: Vec::new(),
+            base,
+            next: 0,
+            limit: 0,
+            sealed: false,
+            clean: false,
+            cells: None,
+        }
     }
 
     /// Chunks held, used or not.
@@ -116,7 +126,13 @@ impl Chunks {
         }
         self.slots[..n].iter_mut().for_each(|slot| slot.frozen = true);
         self.seal();
+        self.clean = true;
         frozen
+    }
+
+    /// Whether nothing has changed since the arena was frozen: not a word, nor the cursor.
+    pub(super) fn is_clean(&self) -> bool {
+        self.clean
     }
 
     /// Marks the chunks below the cursor as written by nobody since the arena was frozen.
@@ -124,6 +140,7 @@ impl Chunks {
         let n = (self.next as usize).div_ceil(CHUNK_WORDS);
         self.slots[..n].iter_mut().for_each(|slot| slot.frozen = true);
         self.seal();
+        self.clean = true;
     }
 
     /// Lets nothing be taken from the chunk of the cursor if it is frozen.
@@ -148,6 +165,7 @@ impl Chunks {
         let i = Addr(self.next).chunk();
         self.thaw(i);
         self.sealed = false;
+        self.clean = false;
         self.base = self.slots[i].base;
         self.limit = ((i + 1) << WORD_BITS) as u32;
         true
@@ -161,6 +179,7 @@ impl Chunks {
             cells.keep(i);
         }
         self.slots[i].frozen = false;
+        self.clean = false;
     }
 
     /// Takes `n` words from the current chunk if they fit.
@@ -272,6 +291,7 @@ impl Chunks {
     pub(super) fn set_cursor(&mut self, at: u32) {
         let i = Addr(at).chunk();
         self.sealed = false;
+        self.clean = false;
         self.next = at;
         match self.slots.get(i) {
             Some(slot) => {
@@ -318,6 +338,7 @@ impl Chunks {
     ) -> impl Iterator<Item = Returned> + '_ {
         let from = self.skip_tails(from);
         let end = (from << WORD_BITS) as u32;
+        self.clean &= self.next <= end;
         self.next = self.next.min(end);
         self.limit = self.limit.min(end);
         self.sealed &= Addr(self.next).chunk() < from;

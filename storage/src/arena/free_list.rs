@@ -105,8 +105,11 @@ impl Visit for FreeLists {
     fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
         self.live_words.visit(visitor)?;
         self.free_words.visit(visitor)?;
-        let mut used: Vec<usize> =
-            (0..N_CLASSES).filter(|class| !self.heads[*class].is_none()).collect();
+        let mut used = Vec::new();
+        // Without a free word there is no list to look for.
+        if self.free_words > 0 {
+            used.extend((0..N_CLASSES).filter(|class| !self.heads[*class].is_none()));
+        }
         let mut n = used.len();
         n.visit(visitor)?;
         if visitor.is_loading() {

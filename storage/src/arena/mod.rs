@@ -37,7 +37,8 @@
 //! # Checking the unsafe code
 //!
 //! `unsafe` is confined to `arena/chunk.rs`, `arena/freeze.rs`, `arena/pool.rs` and
-//! `column/buffer.rs`. The tests of this crate are written to run under Miri, with strict provenance:
+//! `column/buffer.rs`. The tests of this crate are written to run under Miri, with strict
+//! provenance:
 //!
 //! ```text
 //! MIRIFLAGS="-Zmiri-strict-provenance" cargo +nightly miri test -p arena-tr-storage
@@ -142,8 +143,8 @@ pub struct ArenaShape {
 /// Memory of one owner that is freed at once: chunks of a pool and a bump cursor.
 pub struct Arena {
     chunks: Chunks,
-    /// What it is called by whoever saves it; 0 while it has no name.
-    name: u64,
+    /// Who saves it, and what it is called there.
+    name: Option<(u64, u64)>,
     rewinds: Rewinds,
     pool: Pool,
     owner: Owner,
@@ -154,7 +155,7 @@ impl Arena {
     pub fn new(pool: &Pool, owner: Owner) -> Self {
         pool.open(owner);
         let (chunks, rewinds) = (Chunks::new(), Rewinds::default());
-        Self { chunks, name: 0, rewinds, pool: pool.clone(), owner }
+        Self { chunks, name: None, rewinds, pool: pool.clone(), owner }
     }
 
     /// Who pays.
@@ -322,14 +323,14 @@ impl Arena {
         })
     }
 
-    /// The name it was given by [`Arena::set_name`]; 0 before.
-    pub fn name(&self) -> u64 {
-        self.name
+    /// The name that this saver gave it, unless another has named it since.
+    pub fn name(&self, saver: u64) -> Option<u64> {
+        self.name.filter(|(by, _)| *by == saver).map(|(_, name)| name)
     }
 
     /// Names it, for whoever saves it and wants to know it again.
-    pub fn set_name(&mut self, name: u64) {
-        self.name = name;
+    pub fn set_name(&mut self, saver: u64, name: u64) {
+        self.name = Some((saver, name));
     }
 
     /// Freezes the arena: what is in it now can be read while it is written to. To be read are the
@@ -337,6 +338,11 @@ impl Arena {
     /// for which `wanted` holds. Costs a few nanoseconds a chunk.
     pub fn freeze(&mut self, freezer: &mut Freezer, wanted: impl Fn(usize) -> bool) -> FrozenArena {
         self.chunks.freeze(&self.pool, freezer, wanted)
+    }
+
+    /// Whether nothing has changed since the arena was frozen or put back.
+    pub fn is_clean(&self) -> bool {
+        self.chunks.is_clean()
     }
 
     /// What of the arena is not words: needed to put it back.

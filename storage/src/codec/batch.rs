@@ -15,11 +15,13 @@
 //! Invariant: `decode(encode(b))` has the rows of `b` in the same order; rows that are not selected
 //! are not encoded.
 
-use arena_tr_types::Decimal;
+use arena_tr_types::{Decimal, PhysicalType};
 
 use super::Bytes;
+use crate::arena::BatchArena;
 use crate::batch::Batch;
-use crate::column::{Bitmap, Buffer, Column, Fixed, MutBuffer, Pod, StrBuilder, StrColumn};
+use crate::column::string::INLINE_BYTES;
+use crate::column::{Bitmap, Column, Fixed, MAX_STR_BYTES, MutBuffer, Pod, StrBuilder, StrColumn};
 use crate::error::StorageError;
 
 /// Which column it is; never renumbered.
@@ -93,12 +95,27 @@ fn put_values<T: Word>(values: &[T], out: &mut Vec<u8>) {
     }
 }
 
-fn get_values<T: Word>(rows: usize, bytes: &mut Bytes<'_>) -> Result<Buffer<T>, StorageError> {
+/// Room for `n` values, in the arena if there is one.
+fn room<T: Pod>(n: usize, arena: Option<&BatchArena>) -> MutBuffer<T> {
+    match arena {
+        Some(arena) => MutBuffer::with_capacity_in(n, arena),
+        None => MutBuffer::with_capacity(n),
+    }
+}
+
+fn get_values<T: Word>(
+    n: usize,
+    bytes: &mut Bytes<'_>,
+    arena: Option<&BatchArena>,
+) -> Result<MutBuffer<T>, StorageError> {
     // The bytes are there before memory is asked for.
-    let taken = bytes.take(rows * T::BYTES)?;
-    let mut values = MutBuffer::with_capacity(rows);
-    values.extend(taken.chunks_exact(T::BYTES).map(T::get));
-    Ok(values.freeze())
+    let taken = bytes.take(n * T::BYTES)?;
+    let mut values = room(n, arena);
+    values.resize_for_overwrite(n);
+    for (value, bytes) in values.iter_mut().zip(taken.chunks_exact(T::BYTES)) {
+        *value = T::get(bytes);
+    }
+    Ok(values)
 }
 
 /// Appends a batch's bytes.
@@ -174,11 +191,14 @@ fn put_strings(column: &StrColumn, out: &mut Vec<u8>) {
     }
 }
 
-/// The batch at the front of these bytes.
-///
-/// # Errors
-/// When they do not encode one.
-pub fn decode(bytes: &mut Bytes<'_>) -> Result<Batch, StorageError> {
+/// What stands in front of the columns.
+struct Head {
+    rows: usize,
+    n_columns: usize,
+    weighted: bool,
+}
+
+fn get_head(bytes: &mut Bytes<'_>) -> Result<Head, StorageError> {
     let rows = bytes.u32()? as usize;
     let n_columns = bytes.u32()? as usize;
     let weighted = bytes.u8()?;
@@ -192,32 +212,89 @@ pub fn decode(bytes: &mut Bytes<'_>) -> Result<Batch, StorageError> {
     if rows > MAX_ROWS {
         return Err(bytes.corrupt("more rows than a batch can have"));
     }
-    let mut columns = Vec::with_capacity(n_columns);
-    for _ in 0..n_columns {
-        columns.push(decode_column(rows, bytes)?);
-    }
-    let weights = (weighted == 1).then(|| get_values::<i64>(rows, bytes)).transpose()?;
-    Ok(Batch::new(columns, rows).with_weights(weights))
+    Ok(Head { rows, n_columns, weighted: weighted == 1 })
 }
 
-fn decode_column(rows: usize, bytes: &mut Bytes<'_>) -> Result<Column, StorageError> {
+/// The batch at the front of these bytes.
+///
+/// # Errors
+/// When they do not encode one.
+pub fn decode(bytes: &mut Bytes<'_>) -> Result<Batch, StorageError> {
+    let head = get_head(bytes)?;
+    let mut columns = Vec::with_capacity(head.n_columns);
+    for _ in 0..head.n_columns {
+        columns.push(decode_column(head.rows, None, None, bytes)?);
+    }
+    let weights = match head.weighted {
+        true => Some(get_values::<i64>(head.rows, bytes, None)?.freeze()),
+        false => None,
+    };
+    Ok(Batch::new(columns, head.rows).with_weights(weights))
+}
+
+/// What is known of a batch before its bytes are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<'a> {
+    /// What its columns hold.
+    pub types: &'a [PhysicalType],
+    /// Most rows that it may have.
+    pub max_rows: usize,
+    /// Where its columns are to lie; on the heap if nowhere else.
+    pub arena: Option<&'a BatchArena>,
+}
+
+/// The batch at the front of these bytes, which is of this form, has a row and no weights. Memory
+/// is asked for only after the form was found right.
+///
+/// # Errors
+/// When they do not encode one.
+pub fn decode_as(form: &Form<'_>, bytes: &mut Bytes<'_>) -> Result<Batch, StorageError> {
+    let head = get_head(bytes)?;
+    if head.weighted {
+        return Err(bytes.corrupt("weights where none are wanted"));
+    }
+    if head.n_columns != form.types.len() {
+        return Err(bytes.corrupt("another number of columns"));
+    }
+    if head.rows == 0 || head.rows > form.max_rows {
+        return Err(bytes.corrupt("a number of rows that cannot be"));
+    }
+    let mut columns = Vec::with_capacity(head.n_columns);
+    for physical in form.types {
+        columns.push(decode_column(head.rows, Some(*physical), form.arena, bytes)?);
+    }
+    Ok(Batch::new(columns, head.rows))
+}
+
+/// A column, which must be of the `wanted` type.
+fn decode_column(
+    rows: usize,
+    wanted: Option<PhysicalType>,
+    arena: Option<&BatchArena>,
+    bytes: &mut Bytes<'_>,
+) -> Result<Column, StorageError> {
     let (tag, nulls) = (bytes.u8()?, bytes.u8()?);
     let physical = physical(tag).ok_or_else(|| bytes.corrupt("an unknown type of column"))?;
+    if wanted.is_some_and(|wanted| wanted != physical) {
+        return Err(bytes.corrupt("a column of another type"));
+    }
     let validity = match nulls {
         NO_NULLS => None,
-        ALL_NULLS => return Ok(Column::nulls(physical, rows)),
-        SOME_NULLS => {
-            let taken = bytes.take(rows.div_ceil(64) * 8)?;
-            let mut words = MutBuffer::with_capacity(rows.div_ceil(64));
-            words.extend(taken.chunks_exact(8).map(u64::get));
-            Some(Bitmap::from_words(words, rows))
+        ALL_NULLS => {
+            let column = Column::nulls(physical, rows);
+            return Ok(match arena {
+                Some(arena) => column.copy_in(arena),
+                None => column,
+            });
         }
+        SOME_NULLS => Some(Bitmap::from_words(get_values(rows.div_ceil(64), bytes, arena)?, rows)),
         _ => return Err(bytes.corrupt("an unknown kind of validity")),
     };
     macro_rules! fixed {
-        ($variant:ident) => {
-            Column::$variant(Fixed::with_validity(get_values(rows, bytes)?, validity))
-        };
+        ($variant:ident) => {{
+            let values = get_values(rows, bytes, arena)?.freeze();
+            Column::$variant(Fixed::with_validity(values, validity))
+        }};
     }
     Ok(match tag {
         tag::BOOL => fixed!(Bool),
@@ -228,12 +305,12 @@ fn decode_column(rows: usize, bytes: &mut Bytes<'_>) -> Result<Column, StorageEr
         tag::F64 => fixed!(F64),
         tag::DECIMAL => fixed!(Decimal),
         tag::I128 => fixed!(I128),
-        _ => Column::Str(get_strings(rows, validity, bytes)?),
+        _ => Column::Str(get_strings(rows, validity, arena, bytes)?),
     })
 }
 
-fn physical(tag: u8) -> Option<arena_tr_types::PhysicalType> {
-    use arena_tr_types::PhysicalType as P;
+fn physical(tag: u8) -> Option<PhysicalType> {
+    use PhysicalType as P;
     Some(match tag {
         tag::BOOL => P::Bool,
         tag::I16 => P::I16,
@@ -251,14 +328,26 @@ fn physical(tag: u8) -> Option<arena_tr_types::PhysicalType> {
 fn get_strings(
     rows: usize,
     validity: Option<Bitmap>,
+    arena: Option<&BatchArena>,
     bytes: &mut Bytes<'_>,
 ) -> Result<StrColumn, StorageError> {
     let lengths = bytes.take(rows * size_of::<u32>())?;
-    let mut builder = StrBuilder::with_capacity(rows);
-    for length in lengths.chunks_exact(4) {
+    let lengths = lengths.chunks_exact(4).map(|length| {
         let mut word = [0; 4];
         word.copy_from_slice(length);
-        builder.push(bytes.take(u32::from_le_bytes(word) as usize)?);
+        u32::from_le_bytes(word) as usize
+    });
+    let long: usize = lengths.clone().filter(|n| *n > INLINE_BYTES).sum();
+    if long > bytes.left() || lengths.clone().any(|n| n > MAX_STR_BYTES) {
+        return Err(bytes.corrupt("strings longer than their bytes"));
+    }
+    let mut builder = match arena {
+        Some(arena) => StrBuilder::with_capacity_in(rows, arena),
+        None => StrBuilder::with_capacity(rows),
+    };
+    builder.reserve_long(long);
+    for length in lengths {
+        builder.push(bytes.take(length)?);
     }
     Ok(builder.finish(validity))
 }
@@ -268,6 +357,7 @@ mod tests {
     use arena_tr_types::{DataType, Value};
 
     use super::*;
+    use crate::column::Buffer;
 
     fn sample() -> (Vec<DataType>, Batch) {
         let types = vec![
@@ -317,6 +407,35 @@ mod tests {
             let back = decode(&mut bytes).expect("what was encoded");
             assert_eq!(bytes.left(), 0);
             assert_eq!(back.to_weighted_rows(&types), batch.to_weighted_rows(&types));
+        }
+    }
+
+    #[test]
+    fn a_batch_of_a_known_form_comes_back_where_it_is_wanted() {
+        let (types, batch) = sample();
+        let mut out = Vec::new();
+        encode(&batch, &mut out).expect("few rows");
+        let pool = crate::arena::Pool::default();
+        let arena = BatchArena::new(&pool, crate::state::tests::owner());
+        let physical: Vec<PhysicalType> = types.iter().map(DataType::physical).collect();
+        let form = Form { types: &physical, max_rows: batch.rows(), arena: Some(&arena) };
+        let back = decode_as(&form, &mut Bytes::new(&out)).expect("what was encoded");
+        assert_eq!(back.to_rows(&types), batch.to_rows(&types));
+        assert!(pool.usage().used_bytes as usize >= out.len(), "the columns lie in the arena");
+        let mut others = physical.clone();
+        others.swap(0, 1);
+        for form in [
+            Form { max_rows: batch.rows() - 1, ..form },
+            Form { types: &physical[1..], ..form },
+            Form { types: &others, ..form },
+        ] {
+            assert!(decode_as(&form, &mut Bytes::new(&out)).is_err());
+        }
+        let weighted = batch.clone().with_weights(Some(Buffer::filled(batch.rows(), 1)));
+        for wrong in [weighted, batch.slice(0, 0)] {
+            let mut out = Vec::new();
+            encode(&wrong, &mut out).expect("few rows");
+            assert!(decode_as(&form, &mut Bytes::new(&out)).is_err());
         }
     }
 

@@ -109,6 +109,14 @@ impl<'a> Bytes<'a> {
         Ok(self.array::<1>()?[0])
     }
 
+    /// The next two bytes as a number.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn u16(&mut self) -> Result<u16, StorageError> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
     /// The next four bytes as a number.
     ///
     /// # Errors
@@ -153,6 +161,11 @@ impl<'a> Bytes<'a> {
         let n = self.u32()? as usize;
         self.take(n)
     }
+}
+
+/// The CRC32C of bytes.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
 }
 
 /// Appends a number in as few bytes as it needs: seven bits in each, the lowest first, and the

@@ -272,9 +272,7 @@ impl StrColumn {
             builder.views.extend_from_slice(&self.views);
             return builder.finish(validity);
         }
-        if bytes <= MAX_STR_BYTES {
-            builder.make_room(bytes);
-        }
+        builder.reserve_long(bytes);
         self.views.iter().for_each(|view| builder.push(self.bytes_of(view)));
         builder.finish(validity)
     }
@@ -369,6 +367,14 @@ impl StrBuilder {
     #[inline]
     pub fn last(&self) -> View {
         self.views.last().copied().unwrap_or_default()
+    }
+
+    /// Room for so many bytes of long strings in one heap, unless they are too many for one.
+    pub fn reserve_long(&mut self, bytes: usize) {
+        let needed = self.heap.len().saturating_add(bytes);
+        if needed <= MAX_STR_BYTES && needed > self.heap.capacity() {
+            self.make_room(needed);
+        }
     }
 
     /// Puts the bytes of a long string in the current heap.

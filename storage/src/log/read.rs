@@ -168,8 +168,14 @@ struct Parts {
 }
 
 impl Parts {
-    /// Takes a record; a commit if it is the last of one. `Err` when it does not follow.
-    fn take(&mut self, header: &Header, payload: Vec<u8>) -> Result<Option<Entry>, &'static str> {
+    /// Takes a record; a commit if it is the last of one. `Err` when it does not follow. The log
+    /// may begin in the midst of a commit that ends before `from`.
+    fn take(
+        &mut self,
+        header: &Header,
+        payload: Vec<u8>,
+        from: Lsn,
+    ) -> Result<Option<Entry>, &'static str> {
         let end = Lsn(header.lsn + header.record_bytes() as u64);
         match header.kind {
             Kind::Pad => Ok(None),
@@ -181,6 +187,7 @@ impl Parts {
                 *self = Self { lsn: header.lsn, epoch: header.epoch, payload, open: true };
                 Ok(None)
             }
+            Kind::Middle | Kind::Last if !self.open && header.lsn < from.0 => Ok(None),
             Kind::Middle | Kind::Last => {
                 if !self.open || self.epoch != header.epoch {
                     return Err("a part of a commit without its first");
@@ -231,7 +238,7 @@ pub fn read<E: From<LogError>>(
                 Next::Nothing(reason) => break reason,
                 Next::Record(header, payload) => {
                     let at = segment.at - header.record_bytes() as u64;
-                    let entry = parts.take(&header, payload);
+                    let entry = parts.take(&header, payload, from);
                     let entry = entry.map_err(|reason| segment.damaged(at, reason))?;
                     if let Some(entry) = entry.filter(|entry| entry.end > from) {
                         each(entry)?;

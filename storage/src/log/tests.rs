@@ -120,6 +120,28 @@ fn segments_below_a_position_go() {
 }
 
 #[test]
+fn a_log_may_begin_in_the_midst_of_a_commit() {
+    let disk = disk();
+    let log = create(&disk, options(LogIo::Map));
+    let mut ends = Vec::new();
+    for i in 0..40 {
+        let long = vec![i as u8; 3 * SMALL as usize / 2 + i as usize * 100];
+        ends.push(log.append(i, &long).expect("room"));
+    }
+    log.sync().expect("a disk that works");
+    for (i, end) in ends.iter().enumerate() {
+        log.release(*end).expect("a disk that works");
+        let mut seen = Vec::new();
+        read(&disk, Path::new(DIR), (*end, Lsn(0)), |entry| {
+            seen.push(entry.epoch);
+            Ok::<(), LogError>(())
+        })
+        .unwrap_or_else(|error| panic!("from behind commit {i}: {error}"));
+        assert_eq!(seen, (i as u64 + 1..40).collect::<Vec<u64>>());
+    }
+}
+
+#[test]
 fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let disk = disk();
     disk.set_capacity(Some(4 * SMALL));

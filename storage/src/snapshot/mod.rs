@@ -1,10 +1,10 @@
 //! Snapshots: what a database holds at one moment, in files.
 //!
 //! A snapshot is one file: *blobs* (chunks of arenas, columns of tables), and behind them an
-//! *index* that says which blob is what. The index names blobs by file and place, so those that have
-//! not changed stay where an earlier snapshot put them: an increment writes what changed and a new
-//! index. There is no chain to follow; what is read to open a database is one index and the blobs
-//! that it names.
+//! *index* that says which blob is what. The index names blobs by file and place, so those that
+//! have not changed stay where an earlier snapshot put them: an increment writes what changed and a
+//! new index. There is no chain to follow; what is read to open a database is one index and the
+//! blobs that it names.
 //!
 //! ```text
 //! 0    "ARENASNP"

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::arena::{Addr, Arena, CHUNK_BYTES, CHUNK_WORDS, Owner, Pool, Tier};
 use crate::disk::{MemDisk, Mode};
 use crate::state::tests::Random;
-use crate::state::visit::Visit;
+use crate::state::visit::{StateCopy, StateVisitor, Visit};
+use crate::state::{Heap, PaneRing};
 
 const DIR: &str = "/snapshots";
 
@@ -187,7 +189,7 @@ fn hostile_notes_and_indexes_are_refused() {
         let mut hostile = notes.clone();
         let at = random.below(hostile.len() as u64) as usize;
         hostile[at] = random.next() as u8;
-        let mut other = vec![arena(&pool)];
+        let mut other = [arena(&pool)];
         let mut loader = StateLoader::new(&hostile, &book, &reader);
         let loaded = other[0].visit(&mut loader);
         let _ = loader.finish(loaded);
@@ -199,4 +201,80 @@ fn hostile_notes_and_indexes_are_refused() {
     }
     let short = ArenaBook::get(&mut Bytes::new(&index[..index.len() - 1]));
     assert!(short.is_err());
+}
+
+/// Panes as a view keeps them: a heap each.
+fn fill_pane(ring: &mut PaneRing<Heap>, pool: &Pool, position: i64, word: u64) {
+    let heap = ring.get_or_insert(position, || Heap::new(pool, Owner::new(1, 0, Tier::Pane)));
+    for _ in 0..20 {
+        let addr = heap.alloc(700).expect("memory");
+        heap.words_mut(addr, 700).fill(word);
+    }
+}
+
+struct Ring(PaneRing<Heap>, Pool);
+
+impl Visit for Ring {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        let pool = self.1.clone();
+        self.0.visit(|| Heap::new(&pool, Owner::new(1, 0, Tier::Pane)), visitor)
+    }
+}
+
+#[test]
+fn what_is_prepared_is_saved_as_it_is_when_it_is_saved() {
+    let (pool, disk, mut random) = (Pool::new(), new_disk(), Random(8));
+    let mut ring = Ring(PaneRing::default(), pool.clone());
+    let mut book = ArenaBook::default();
+    (0..60).for_each(|position| fill_pane(&mut ring.0, &pool, position, position as u64));
+    let mut last_bytes = u64::MAX;
+    for number in 1..=8 {
+        let mut saver = StateSaver::new(&mut book);
+        loop {
+            // A moment that is over prepares nothing; one far off everything.
+            let soon = Instant::now() + Duration::from_micros(random.below(200));
+            saver.prepare(soon);
+            ring.visit(&mut saver).expect("nothing fails");
+            let prepared = saver.prepared();
+            // Some panes are written to between preparing and saving, come, or go.
+            let position = random.below(70) as i64;
+            match random.below(3) {
+                0 => fill_pane(&mut ring.0, &pool, position, number),
+                1 => drop(ring.0.take(position)),
+                _ => {}
+            }
+            if prepared {
+                break;
+            }
+        }
+        ring.visit(&mut saver).expect("nothing fails");
+        let notes = saver.take_notes();
+        let (frozen, names) = saver.finish();
+        let disk_ = Arc::clone(&disk);
+        let mut writer = SnapshotWriter::create(disk_, Path::new(DIR), 7, number).expect("room");
+        book.write(frozen, &mut writer).expect("room");
+        let mut index = Vec::new();
+        book.put(&names, &mut index).expect("every chunk was written");
+        let snapshot = writer.finish(&index, 0, number).expect("room");
+        let mut other = Ring(PaneRing::default(), pool.clone());
+        let reader = SnapshotReader::new(Arc::clone(&disk), Path::new(DIR), 7);
+        let bytes = reader.index(&snapshot).expect("an index");
+        let loaded_book = ArenaBook::get(&mut Bytes::new(&bytes)).expect("a book");
+        let mut loader = StateLoader::new(&notes, &loaded_book, &reader);
+        let loaded = other.visit(&mut loader);
+        loader.finish(loaded).expect("what was saved");
+        let copy = |ring: &mut Ring| StateCopy::of(ring).expect("nothing fails");
+        assert!(copy(&mut other) == copy(&mut ring), "snapshot {number}");
+        if number > 1 {
+            assert!(snapshot.file_bytes() < last_bytes, "an increment");
+        } else {
+            last_bytes = snapshot.file_bytes() / 2;
+        }
+        if number == 5 {
+            book.forget(|file| file < 3);
+            last_bytes *= 2;
+        } else if number == 6 {
+            last_bytes /= 2;
+        }
+    }
 }

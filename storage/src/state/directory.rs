@@ -10,8 +10,10 @@
 //! the slots of a small one and three quarters of a large one are taken.
 
 use crate::OutOfMemory;
+use crate::StorageError;
 use crate::arena::{Addr, Arena, Owner, Pool};
 use crate::state::heap::{Heap, NO_ADDR};
+use crate::state::visit::{StateVisitor, Visit, mismatch};
 
 const MIN_BITS: u32 = 4;
 /// Directories of at most this many entries are blocks of the heap.
@@ -287,6 +289,56 @@ impl Directory {
     /// Forgets all entries; the block of a small directory is forgotten with its heap.
     pub fn clear(&mut self) {
         *self = Self::new();
+    }
+
+    /// Shows a visitor the directory. The arena of a large one that is loaded is charged to
+    /// `owner`; the block of a small one is part of the heap, which is visited by itself.
+    ///
+    /// # Errors
+    /// The visitor's; when what is loaded is no directory.
+    pub fn visit(
+        &mut self,
+        (pool, owner): (&Pool, Owner),
+        visitor: &mut dyn StateVisitor,
+    ) -> Result<(), StorageError> {
+        let mut place = match self.place {
+            Place::Nowhere => 0u32,
+            Place::Heap(_) => 1,
+            Place::Arena(..) => 2,
+        };
+        place.visit(visitor)?;
+        if visitor.is_loading() {
+            self.place = match place {
+                0 => Place::Nowhere,
+                1 => Place::Heap(Addr::NONE),
+                2 => Place::Arena(Arena::new(pool, owner), Addr::NONE),
+                _ => return Err(mismatch("the place of a directory")),
+            };
+        }
+        match &mut self.place {
+            Place::Nowhere => {}
+            Place::Heap(addr) => addr.visit(visitor)?,
+            Place::Arena(arena, addr) => {
+                arena.visit(visitor)?;
+                addr.visit(visitor)?;
+            }
+        }
+        self.bits.visit(visitor)?;
+        self.len.visit(visitor)?;
+        if self.is_sound() { Ok(()) } else { Err(mismatch("the size of a directory")) }
+    }
+
+    /// Whether size and place go together.
+    fn is_sound(&self) -> bool {
+        let possible = match &self.place {
+            Place::Nowhere => return self.bits == 0 && self.len == 0,
+            Place::Heap(_) => (MIN_BITS..=HEAP_BITS).contains(&self.bits),
+            Place::Arena(arena, _) => {
+                (HEAP_BITS + 1..u32::BITS).contains(&self.bits)
+                    && size_of::<u64>() << self.bits <= arena.used_bytes()
+            }
+        };
+        possible && self.len <= most_entries(self.bits)
     }
 }
 

@@ -13,6 +13,7 @@
 use arena_tr_types::DataType;
 
 use crate::OutOfMemory;
+use crate::StorageError;
 use crate::arena::{Addr, Owner, Pool};
 use crate::column::{Column, StrColumn};
 use crate::state::cell::Cell;
@@ -20,6 +21,7 @@ use crate::state::directory::Directory;
 use crate::state::hash;
 use crate::state::heap::{Heap, NO_ADDR};
 use crate::state::row::{HeapRows, RowLayout};
+use crate::state::visit::{StateVisitor, Visit};
 
 /// Whether all these rows have the same key, as far as that is seen at once.
 pub fn is_one_key(keys: &[&Column], rows: &[u16]) -> bool {
@@ -94,6 +96,11 @@ impl GroupTable {
     pub fn sibling(&self) -> Self {
         let identity = self.identity;
         Self { identity, ..Self::with_layout(&self.pool, self.owner, self.layout.clone()) }
+    }
+
+    /// Where its memory comes from, and who pays for it.
+    pub fn home(&self) -> (&Pool, Owner) {
+        (&self.pool, self.owner)
     }
 
     /// Number of rows.
@@ -405,5 +412,12 @@ impl GroupTable {
     pub fn reset(&mut self) {
         self.directory.clear();
         self.heap.reset();
+    }
+}
+
+impl Visit for GroupTable {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.heap.visit(visitor)?;
+        self.directory.visit((&self.pool, self.owner), visitor)
     }
 }

@@ -25,6 +25,7 @@ use std::collections::VecDeque;
 use arena_tr_types::{DataType, Timestamp};
 
 use crate::OutOfMemory;
+use crate::StorageError;
 use crate::arena::{Addr, FreeLists, Owner, Pool};
 use crate::column::Column;
 use crate::state::directory::Directory;
@@ -33,6 +34,7 @@ use crate::state::group_table::GroupTable;
 use crate::state::hash;
 use crate::state::heap::Heap;
 use crate::state::row::{DIRTY, HeapRows, RowLayout, add_weight, weight};
+use crate::state::visit::{StateVisitor, Visit, visit_list};
 use blocks::Block;
 
 /// Words behind the fields of a row: the next row (while the side grows: with its block; later:
@@ -520,6 +522,31 @@ impl JoinIndex {
                 self.sweep_key(key);
             }
         }
+    }
+}
+
+impl Visit for JoinSide {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.heap.visit(visitor)?;
+        self.len.visit(visitor)?;
+        let mut indexed = self.by_row.is_some();
+        indexed.visit(visitor)?;
+        if visitor.is_loading() {
+            self.by_row = indexed.then(Directory::new);
+        }
+        if let Some(by_row) = &mut self.by_row {
+            by_row.visit((&self.pool, self.owner), visitor)?;
+        }
+        self.visit_blocks(visitor)
+    }
+}
+
+impl Visit for JoinIndex {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.keys.visit(visitor)?;
+        visit_list(&mut self.null_keys, || Addr::NONE, visitor)?;
+        self.sides.iter_mut().try_for_each(|side| side.visit(visitor))?;
+        self.sweep_at.visit(visitor)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`cell`] and [`row`] say how values lie in words, [`gather`] reads them as
 //! columns; [`hash`] and [`heap`] are the tools; [`group_table`] finds rows by key, [`join_index`]
-//! lists rows by key, [`ordered`] keeps rows in order, [`pane`] cuts time; [`visit`] saves them all.
+//! lists rows by key, [`ordered`] keeps rows in order, [`pane`] cuts time; [`visit`] saves them
+//! all.
 //!
 //! Invariant: no structure holds a pointer, and none has an object of the process heap per row.
 
@@ -27,7 +28,7 @@ pub use join_index::{JoinIndex, JoinSide, SideSpec, Touched};
 pub use ordered::OrderedSets;
 pub use pane::PaneRing;
 pub use row::{FlatRows, HeapRows, RowLayout, RowSource};
-pub use visit::{StateVisitor, Visit};
+pub use visit::{Piece, StateVisitor, Visit};
 
 #[cfg(test)]
 pub(crate) mod tests;

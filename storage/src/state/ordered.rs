@@ -19,8 +19,10 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use crate::OutOfMemory;
+use crate::StorageError;
 use crate::arena::{Addr, Owner, Pool};
 use crate::state::heap::Heap;
+use crate::state::visit::{StateVisitor, Visit};
 
 /// Most entries of a node.
 const FANOUT: usize = 31;
@@ -453,5 +455,12 @@ impl OrderedSets {
             }
         }
         self.nodes.free(node, header.capacity + 1);
+    }
+}
+
+impl Visit for OrderedSets {
+    /// The roots are their owner's to visit.
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.nodes.visit(visitor)
     }
 }

@@ -28,11 +28,55 @@ pub trait StateVisitor {
     /// # Errors
     /// As for [`StateVisitor::word`]; when memory for the words is refused.
     fn arena(&mut self, arena: &mut Arena) -> Result<(), StorageError>;
+
+    /// A part that has not changed if `piece` still holds what was said of it the last time; `show`
+    /// shows it.
+    ///
+    /// # Errors
+    /// Those of `show`.
+    fn piece(
+        &mut self,
+        piece: &mut Piece,
+        show: &mut dyn FnMut(&mut dyn StateVisitor) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError>;
+}
+
+/// What a visitor that saves remembers of a part. Whoever changes the part clears it.
+#[derive(Debug, Clone, Default)]
+pub struct Piece {
+    said: Option<Box<Said>>,
+}
+
+/// What was said of a part.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    /// To whom.
+    pub(crate) saver: u64,
+    pub(crate) notes: Box<[u8]>,
+    /// The names of its arenas.
+    pub(crate) names: Box<[u64]>,
+}
+
+impl Piece {
+    /// Forgets what was said: the part has changed.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.said = None;
+    }
+
+    pub(crate) fn said(&self) -> Option<&Said> {
+        self.said.as_deref()
+    }
+
+    pub(crate) fn remember(&mut self, saver: u64, notes: &[u8], names: &[u64]) {
+        self.said = Some(Box::new(Said { saver, notes: notes.into(), names: names.into() }));
+    }
 }
 
 /// State that can be saved and put back.
 pub trait Visit {
-    /// Shows the visitor every part, in an order that depends on nothing but the parts shown before.
+    /// Shows the visitor every part, in an order that depends on nothing but the parts shown
+    /// before.
     ///
     /// # Errors
     /// The visitor's.
@@ -102,6 +146,13 @@ impl Visit for Arena {
     }
 }
 
+impl<A: Visit, B: Visit> Visit for (A, B) {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.0.visit(visitor)?;
+        self.1.visit(visitor)
+    }
+}
+
 /// Nothing or a part; what is loaded where nothing was is made by `make`.
 ///
 /// # Errors
@@ -144,7 +195,7 @@ pub fn visit_list<T: Visit>(
 }
 
 /// What was shown, in memory: for tests of structures, and to copy one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateCopy {
     words: Vec<u64>,
     arenas: Vec<(ArenaShape, Vec<Vec<u64>>)>,
@@ -159,6 +210,15 @@ impl StateCopy {
         let mut copy = Self::default();
         state.visit(&mut Saving(&mut copy))?;
         Ok(copy)
+    }
+
+    /// Whether the same numbers and arenas of the same shapes were shown. The words of arenas are
+    /// not compared: those that belong to no block (the rest of a chunk, what a block was rounded
+    /// up by) hold what the chunk was used for before.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let shapes = |copy: &Self| copy.arenas.iter().map(|(shape, _)| shape.clone()).collect();
+        let (a, b): (Vec<ArenaShape>, Vec<ArenaShape>) = (shapes(self), shapes(other));
+        self.words == other.words && a == b
     }
 
     /// Puts the copy into a structure that was made like the one it was taken of.
@@ -192,6 +252,14 @@ impl StateVisitor for Saving<'_> {
         self.0.arenas.push((arena.shape(), chunks));
         Ok(())
     }
+
+    fn piece(
+        &mut self,
+        _: &mut Piece,
+        show: &mut dyn FnMut(&mut dyn StateVisitor) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        show(self)
+    }
 }
 
 struct Loading<'a> {
@@ -220,6 +288,15 @@ impl StateVisitor for Loading<'_> {
             words.copy_from_slice(&chunks[i]);
             Ok(())
         })
+    }
+
+    fn piece(
+        &mut self,
+        piece: &mut Piece,
+        show: &mut dyn FnMut(&mut dyn StateVisitor) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        piece.clear();
+        show(self)
     }
 }
 

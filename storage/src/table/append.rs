@@ -12,7 +12,9 @@ use std::sync::Arc;
 use arena_tr_types::{DataType, SqlError, SqlState};
 
 use crate::batch::Batch;
+use crate::error::StorageError;
 use crate::table::list::List;
+use crate::table::save::{self, SavedChunk, TableHeader, corrupt};
 
 /// Batches of at least this many rows are kept as they came.
 const KEPT_ROWS: usize = 4096;
@@ -30,7 +32,7 @@ pub(super) struct Piece {
 /// Contents of a relation that only grows.
 #[derive(Debug)]
 pub(super) struct AppendStore {
-    n_columns: usize,
+    types: Vec<DataType>,
     pieces: List<Arc<Piece>>,
     rows: usize,
     next_number: u64,
@@ -40,7 +42,7 @@ pub(super) struct AppendStore {
 impl AppendStore {
     pub(super) fn new(types: &[DataType]) -> Self {
         let pieces = List::default();
-        Self { n_columns: types.len(), pieces, rows: 0, next_number: 0, version: 0 }
+        Self { types: types.to_vec(), pieces, rows: 0, next_number: 0, version: 0 }
     }
 
     pub(super) fn check(delta: &[Batch]) -> Result<(), SqlError> {
@@ -55,7 +57,7 @@ impl AppendStore {
     pub(super) fn apply(&mut self, delta: &[Batch]) {
         self.version += 1;
         for batch in delta.iter().filter(|b| b.live() > 0) {
-            debug_assert_eq!(batch.columns.len(), self.n_columns);
+            debug_assert_eq!(batch.columns.len(), self.types.len());
             let batch = batch.clone().expand_weights();
             self.rows += batch.rows();
             self.push(batch);
@@ -82,6 +84,64 @@ impl AppendStore {
             self.pieces.pop();
             self.pieces.pop();
             self.push(joined);
+        }
+    }
+
+    /// Takes the place of what is there with what was saved. On an error nothing is left.
+    pub(super) fn restore<B: AsRef<[u8]>, E: From<StorageError>>(
+        &mut self,
+        header: &TableHeader,
+        chunks: impl Iterator<Item = Result<SavedChunk<B>, E>>,
+    ) -> Result<(), E> {
+        *self = Self::new(&self.types);
+        let mut restored = Self::new(&self.types);
+        restored.fill(header, chunks)?;
+        *self = restored;
+        Ok(())
+    }
+
+    fn fill<B: AsRef<[u8]>, E: From<StorageError>>(
+        &mut self,
+        header: &TableHeader,
+        chunks: impl Iterator<Item = Result<SavedChunk<B>, E>>,
+    ) -> Result<(), E> {
+        header.check()?;
+        if header.open.is_some() {
+            return Err(corrupt("a chunk that changes of a relation that only grows").into());
+        }
+        let mut left = usize::try_from(header.len).map_err(|_| corrupt("more rows than fit"))?;
+        for chunk in chunks {
+            let chunk = chunk?;
+            chunk.check(header)?;
+            let unchanged = chunk.order == chunk.number && chunk.changed == chunk.filled;
+            if !unchanged || !chunk.marks.as_ref().is_empty() {
+                return Err(corrupt("marks in a relation that only grows").into());
+            }
+            // The last number so far.
+            if chunk.number <= self.next_number {
+                return Err(corrupt("chunks that are not in their order").into());
+            }
+            let batch = save::get_columns(chunk.columns.as_ref(), &self.types, left, None)?;
+            left -= batch.rows();
+            self.rows += batch.rows();
+            self.next_number = chunk.number;
+            let piece = Piece { number: chunk.number, version: chunk.filled, batch };
+            self.pieces.push(Arc::new(piece));
+        }
+        if left > 0 {
+            return Err(corrupt("fewer rows than there were").into());
+        }
+        (self.next_number, self.version) = (header.last_number, header.version);
+        Ok(())
+    }
+
+    /// What else is to be saved than pieces.
+    pub(super) fn header(&self) -> TableHeader {
+        TableHeader {
+            version: self.version,
+            len: self.rows as u64,
+            last_number: self.next_number,
+            open: None,
         }
     }
 

@@ -16,6 +16,8 @@ use arena_tr_types::limits::BATCH_ROWS;
 use crate::arena::{Addr, BatchArena, Owner, Pool};
 use crate::batch::Batch;
 use crate::column::{Buffer, Column, MutBuffer, Selection};
+use crate::error::StorageError;
+use crate::table::save::{self, Marks, SavedChunk};
 
 /// Most rows of a chunk: one batch of a scan.
 pub(super) const CHUNK_ROWS: usize = BATCH_ROWS;
@@ -59,6 +61,11 @@ impl Home {
     pub(super) fn new(pool: &Pool, owner: Owner) -> Self {
         Self { pool: pool.clone(), owner, lasting: BatchArena::new(pool, owner) }
     }
+
+    /// Where columns lie that will not be joined with others.
+    pub(super) fn lasting(&self) -> &BatchArena {
+        &self.lasting
+    }
 }
 
 /// Columns of some rows, charged to the relation for as long as anybody has them.
@@ -87,7 +94,11 @@ impl Part {
     /// A copy of these rows that will not be joined with others.
     pub(super) fn lasting(batch: &Batch, home: &Home) -> Self {
         let columns = batch.columns.iter().map(|c| c.copy_in(&home.lasting)).collect();
-        let batch = Batch::new(columns, batch.rows());
+        Self::in_place(Batch::new(columns, batch.rows()))
+    }
+
+    /// These rows, whose columns lie in [`Home::lasting`] already.
+    pub(super) fn in_place(batch: Batch) -> Self {
         Self { bytes: batch.memory_bytes(), batch, charged: None }
     }
 
@@ -168,6 +179,38 @@ impl Chunk {
         }
     }
 
+    /// The chunk that was saved with these names, columns and marks.
+    pub(super) fn restored<B>(saved: &SavedChunk<B>, part: Arc<Part>, marks: Marks) -> Self {
+        let rows = part.rows();
+        let n_gone: u32 = marks.gone.iter().map(|word| word.count_ones()).sum();
+        Self {
+            number: saved.number,
+            order: saved.order,
+            filled: saved.filled,
+            changed: saved.changed,
+            rows,
+            live: rows - n_gone as usize,
+            gone: marks.gone,
+            weights: marks.weights.map(Buffer::from),
+            first: part,
+            rest: Vec::new(),
+        }
+    }
+
+    /// Appends the columns of all rows.
+    pub(super) fn put_columns(&self, out: &mut Vec<u8>) -> Result<(), StorageError> {
+        if self.rest.is_empty() {
+            return save::put_columns(&self.first.batch, out);
+        }
+        let parts: Vec<Batch> = self.parts().map(|part| part.batch.clone()).collect();
+        save::put_columns(&Batch::concat(&parts).expect("a chunk has a part"), out)
+    }
+
+    /// Words of marks: a bit is set if its row is gone.
+    pub(super) fn gone(&self) -> &[u64] {
+        &self.gone[..self.rows.div_ceil(64)]
+    }
+
     /// Rows, gone or not.
     pub(super) fn rows(&self) -> usize {
         self.rows
@@ -219,6 +262,14 @@ impl Chunk {
         match &self.weights {
             Some(weights) => weights[row],
             None => i64::from(!self.is_gone(row)),
+        }
+    }
+
+    /// How many rows there are, counting each as often as it is there.
+    pub(super) fn total_weight(&self) -> i128 {
+        match &self.weights {
+            Some(weights) => weights.iter().map(|w| i128::from(*w)).sum(),
+            None => self.live as i128,
         }
     }
 

@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use crate::arena::{Addr, Owner, Pool};
 use crate::batch::Batch;
-use crate::error::{Limit, OutOfMemory};
+use crate::error::{Limit, OutOfMemory, StorageError};
 use crate::table::chunk::{CHUNK_ROWS, Chunk, Home, MAX_CHUNKS, Part, addr_of, row_of, slot_of};
 use crate::table::list::List;
+use crate::table::save::{TableHeader, corrupt};
 
 /// Chunks by slot. Cloning it is O(1) and copies nothing.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +94,50 @@ impl Chunks {
             next_number: 0,
             version: 0,
             home: Home::new(pool, owner),
+        }
+    }
+
+    /// Takes over chunks that were saved, in their order, and goes on as the relation whose they
+    /// were. There is no chunk yet.
+    pub(super) fn restore(
+        &mut self,
+        header: &TableHeader,
+        chunks: Vec<Chunk>,
+    ) -> Result<(), StorageError> {
+        if chunks.len() > MAX_CHUNKS {
+            return Err(corrupt("more chunks than a relation can have"));
+        }
+        if !chunks.is_sorted_by(|a, b| a.order < b.order) {
+            return Err(corrupt("chunks that are not in their order"));
+        }
+        let mut numbers: Vec<u64> = chunks.iter().map(|chunk| chunk.number).collect();
+        numbers.sort_unstable();
+        if numbers.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(corrupt("two chunks of one number"));
+        }
+        let newest = chunks.last().filter(|chunk| chunk.room() > 0);
+        if header.open.is_some() && header.open != newest.map(|chunk| chunk.number) {
+            return Err(corrupt("rows are to be added to a chunk that cannot take them"));
+        }
+        self.open = header.open.map(|_| chunks.len() - 1);
+        for (slot, chunk) in chunks.into_iter().enumerate() {
+            self.by_order.insert(chunk.order, slot);
+            if chunk.is_sparse() {
+                self.sparse.push(slot);
+            }
+            self.list.slots.push(Some(Arc::new(chunk)));
+        }
+        (self.next_number, self.version) = (header.last_number, header.version);
+        Ok(())
+    }
+
+    /// What else is to be saved than chunks, of a relation of so many rows.
+    pub(super) fn header(&self, len: usize) -> TableHeader {
+        TableHeader {
+            version: self.version,
+            len: len as u64,
+            last_number: self.next_number,
+            open: self.open.map(|slot| self.list.chunk(slot).number),
         }
     }
 

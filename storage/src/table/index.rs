@@ -89,6 +89,12 @@ impl KeyIndex {
         }
     }
 
+    /// Forgets all entries and gives their memory back.
+    pub(super) fn clear(&mut self) {
+        self.directory.clear();
+        self.heap = Heap::new(&self.pool, self.owner);
+    }
+
     pub(super) fn columns(&self) -> &[usize] {
         &self.columns
     }
@@ -169,10 +175,8 @@ impl KeyIndex {
     }
 
     /// Lets the names of rows that were copied follow them.
-    // PERF: the first pass only looks, so that the misses of the second were taken side by side.
     pub(super) fn relocate(&mut self, hashes: &[u64], from: &[Addr], to: impl Fn(usize) -> Addr) {
-        let mut seen = Vec::new();
-        self.directory.candidates(&self.heap, hashes, &mut seen);
+        self.touch(hashes, &mut Vec::new());
         for (row, (&hash, &from)) in hashes.iter().zip(from).enumerate() {
             self.replace(hash, from, to(row));
         }
@@ -192,6 +196,29 @@ impl KeyIndex {
         let charge = (&self.pool, self.owner);
         let inserted = self.directory.insert(&mut self.heap, charge, hash, addr);
         inserted.expect("room for the entry was reserved");
+    }
+
+    /// Has the directory fetched where entries of these hashes are or will be.
+    // PERF: a pass that only looks takes its misses side by side.
+    pub(super) fn touch(&self, hashes: &[u64], seen: &mut Vec<Addr>) {
+        self.directory.candidates(&self.heap, hashes, seen);
+    }
+
+    /// Adds an entry for a row that lies in the chunks; false if there is one of its key. Room was
+    /// reserved.
+    #[inline]
+    pub(super) fn insert_new(
+        &mut self,
+        chunks: &ChunkList,
+        row: (&Batch, usize),
+        hash: u64,
+        addr: Addr,
+    ) -> bool {
+        let is_new = self.find(hash, |other| self.same_key(row, chunks.row(other))).is_none();
+        if is_new {
+            self.insert(hash, addr);
+        }
+        is_new
     }
 
     /// Removes the entry of a row.

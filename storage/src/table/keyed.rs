@@ -7,6 +7,8 @@
 //! Invariant: every row of the chunks has a weight of at least 1 and one entry in the primary
 //! index; two rows with a weight are never identical.
 
+mod restore;
+
 use std::sync::Arc;
 
 use arena_tr_types::{DataType, SqlError, SqlState, Value};
@@ -21,6 +23,7 @@ use crate::table::chunks::{Arrivals, ChunkList, Chunks, Moved};
 use crate::table::equal::Compared;
 use crate::table::index::{DeltaRows, KeyIndex};
 use crate::table::probe::Probe;
+use crate::table::save::TableHeader;
 use crate::table::secondary::{IndexId, IndexSpec, Secondary};
 use crate::table::snapshot::RowRef;
 
@@ -80,6 +83,11 @@ impl KeyedStore {
 
     pub(super) fn list(&self) -> &ChunkList {
         self.chunks.list()
+    }
+
+    /// What else is to be saved than chunks.
+    pub(super) fn header(&self) -> TableHeader {
+        self.chunks.header(self.len)
     }
 
     pub(super) fn version(&self) -> u64 {

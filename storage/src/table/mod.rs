@@ -3,7 +3,8 @@
 //! A relation that only grows keeps the batches it was given (`append`). One whose rows change
 //! (`keyed`) keeps columns in chunks that never change and marks rows that left; indexes find a
 //! row by its content, by the primary key, by unique and other keys. Both hand out snapshots
-//! (`snapshot`) that share the columns: readers keep what they saw while the writer goes on.
+//! (`snapshot`) that share the columns: readers keep what they saw while the writer goes on. What a
+//! snapshot shows can be saved chunk by chunk and put back (`save`).
 //!
 //! Reading order: `list`, `chunk` and `chunks` hold rows; `equal`, `index`, `secondary` and `probe`
 //! find them; `change` says what a delta does before `keyed` does it.
@@ -18,6 +19,7 @@ mod index;
 mod keyed;
 mod list;
 mod probe;
+mod save;
 mod secondary;
 mod snapshot;
 
@@ -25,7 +27,9 @@ use arena_tr_types::{DataType, SqlError, SqlState, Value};
 
 use crate::arena::{Owner, Pool};
 use crate::batch::Batch;
+use crate::error::StorageError;
 
+pub use save::{SavedChunk, TableHeader};
 pub use secondary::{IndexId, IndexSpec};
 pub use snapshot::{RowRef, SnapshotChunk, TableSnapshot};
 
@@ -140,8 +144,30 @@ impl RelationStore {
     /// The contents as they are, for reading while the store goes on. O(1); no row is copied.
     pub fn snapshot(&self) -> TableSnapshot {
         match &self.contents {
-            Contents::Append(s) => TableSnapshot::append(s.pieces().clone(), s.len(), s.version()),
-            Contents::Keyed(s) => TableSnapshot::keyed(s.list().clone(), s.len(), s.version()),
+            Contents::Append(s) => TableSnapshot::append(s.pieces().clone(), s.header()),
+            Contents::Keyed(s) => TableSnapshot::keyed(s.list().clone(), s.header()),
+        }
+    }
+
+    /// Puts back what was saved of a snapshot ([`TableSnapshot::header`] and its chunks, in their
+    /// order) in the place of what is there. The store was made as the saved one was, and has the
+    /// indexes that it is to have: they are built anew. It then goes on as the saved one would
+    /// have, with the same chunks. Changes that were found out before are void.
+    ///
+    /// The bytes are to be checked against a checksum before: what is found here is that they are
+    /// not the columns of this relation, or cannot be.
+    ///
+    /// # Errors
+    /// Those of the iterator, [`StorageError::Corrupt`], [`StorageError::OutOfMemory`]. The store
+    /// is then empty, as if just made, and may be used.
+    pub fn restore<B: AsRef<[u8]>, E: From<StorageError>>(
+        &mut self,
+        header: &TableHeader,
+        chunks: impl IntoIterator<Item = Result<SavedChunk<B>, E>>,
+    ) -> Result<(), E> {
+        match &mut self.contents {
+            Contents::Append(store) => store.restore(header, chunks.into_iter()),
+            Contents::Keyed(store) => store.restore(header, chunks.into_iter()),
         }
     }
 
@@ -231,6 +257,10 @@ impl RelationStore {
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod save_tests;
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,12 @@ impl Secondary {
         Self { id, spec, index, links: Vec::new() }
     }
 
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.index.clear();
+        self.links = Vec::new();
+    }
+
     pub(super) fn held_bytes(&self) -> usize {
         self.index.held_bytes() + self.links.len() * size_of::<Addr>()
     }
@@ -111,6 +117,16 @@ impl Secondary {
         let link = self.link(older);
         self.set_link(older, Link { newer: addr, ..link });
         self.index.replace(hash, older, addr);
+    }
+
+    /// The same for rows that were not checked; false if that would be against uniqueness.
+    pub(super) fn add_new(&mut self, chunks: &ChunkList, hash: u64, addr: Addr) -> bool {
+        let (batch, row) = chunks.row(addr);
+        if !self.spec.unique || self.index.has_null(batch, row) {
+            self.add(chunks, hash, addr);
+            return true;
+        }
+        chunks.weight(addr) == 1 && self.index.insert_new(chunks, (batch, row), hash, addr)
     }
 
     /// Takes a row out that is still to be read in `batch`.

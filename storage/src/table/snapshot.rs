@@ -10,17 +10,18 @@ use std::sync::Arc;
 use arena_tr_types::{DataType, Value};
 
 use crate::batch::Batch;
+use crate::error::StorageError;
 use crate::table::append::Piece;
 use crate::table::chunk::Chunk;
 use crate::table::chunks::ChunkList;
 use crate::table::list::List;
+use crate::table::save::{self, TableHeader};
 
 /// The contents of a relation at one moment.
 #[derive(Debug, Clone)]
 pub struct TableSnapshot {
     contents: Contents,
-    len: usize,
-    version: u64,
+    header: TableHeader,
 }
 
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ enum Contents {
 pub struct SnapshotChunk<'a> {
     /// Names it for ever: another piece of the same relation never has this number.
     pub number: u64,
+    /// Its place: pieces in this order have their rows in the order of arrival.
+    pub order: u64,
     /// The version in which rows were added to it last. Columns stay the same afterwards.
     pub filled: u64,
     /// The version in which anything changed in it last, rows that left included.
@@ -55,30 +58,56 @@ impl SnapshotChunk<'_> {
             Rows::Chunk(chunk) => chunk.batches().collect(),
         }
     }
+
+    /// Appends the columns of all its rows, those that left included. The bytes depend on `number`
+    /// and `filled` alone.
+    ///
+    /// # Errors
+    /// When `codec::batch` cannot encode them.
+    pub fn put_columns(&self, out: &mut Vec<u8>) -> Result<(), StorageError> {
+        match self.rows {
+            Rows::Batch(batch) => save::put_columns(batch, out),
+            Rows::Chunk(chunk) => chunk.put_columns(out),
+        }
+    }
+
+    /// Appends which of its rows left and how often the others are there: nothing, if all are there
+    /// once. The bytes depend on `number` and `changed` alone.
+    pub fn put_marks(&self, out: &mut Vec<u8>) {
+        match self.rows {
+            Rows::Batch(_) => {}
+            Rows::Chunk(chunk) => save::put_marks(chunk, out),
+        }
+    }
 }
 
 impl TableSnapshot {
-    pub(super) fn append(pieces: List<Arc<Piece>>, len: usize, version: u64) -> Self {
-        Self { contents: Contents::Append(pieces), len, version }
+    pub(super) fn append(pieces: List<Arc<Piece>>, header: TableHeader) -> Self {
+        Self { contents: Contents::Append(pieces), header }
     }
 
-    pub(super) fn keyed(chunks: ChunkList, len: usize, version: u64) -> Self {
-        Self { contents: Contents::Keyed(chunks), len, version }
+    pub(super) fn keyed(chunks: ChunkList, header: TableHeader) -> Self {
+        Self { contents: Contents::Keyed(chunks), header }
     }
 
     /// Number of rows, counting each as often as it is there.
     pub fn len(&self) -> usize {
-        self.len
+        self.header.len as usize
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.header.len == 0
     }
 
     /// How often the relation had changed.
     pub fn version(&self) -> u64 {
-        self.version
+        self.header.version
+    }
+
+    /// What is to be saved besides [`TableSnapshot::chunks`].
+    pub fn header(&self) -> TableHeader {
+        self.header
     }
 
     /// All rows, in the order in which they arrived; a row that is there several times has a
@@ -94,6 +123,7 @@ impl TableSnapshot {
                 .iter()
                 .map(|p| SnapshotChunk {
                     number: p.number,
+                    order: p.number,
                     filled: p.version,
                     changed: p.version,
                     rows: Rows::Batch(&p.batch),
@@ -104,6 +134,7 @@ impl TableSnapshot {
                 .into_iter()
                 .map(|c| SnapshotChunk {
                     number: c.number,
+                    order: c.order,
                     filled: c.filled,
                     changed: c.changed,
                     rows: Rows::Chunk(c),

@@ -8,12 +8,17 @@
 
 use std::fmt::Write as _;
 
+use arena_tr_storage::state::hash::mix_bytes;
+
 use super::inst::{FuncId, Inst, Reg, Sel, Val};
 use super::lexer::is_plain;
 use super::program::{Driver, Function, Program, State};
 use super::table::Kind;
 use super::text::{Text, print_name, print_value};
 use super::text_plan::print_spec;
+
+/// Raised whenever the operators lay out their words otherwise for the same description.
+const STATE_LAYOUT: u64 = 1;
 
 impl Program {
     /// The text form.
@@ -49,6 +54,18 @@ impl Program {
             }
         }
         out
+    }
+
+    /// A number for what its states are: kinds, descriptions, types of inputs. Tasks of programs
+    /// with equal numbers keep the same things in the same places, so that one can go on with what
+    /// another saved. The same in every process and version.
+    pub fn state_fingerprint(&self) -> u64 {
+        let mut text = String::new();
+        for state in &self.states {
+            print_state(state, &mut text);
+            text.push('\n');
+        }
+        mix_bytes(STATE_LAYOUT, text.as_bytes())
     }
 
     fn print_inputs(&self, out: &mut String) {

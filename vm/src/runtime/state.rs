@@ -5,7 +5,8 @@
 //! writers.
 
 use arena_tr_storage::arena::{Owner, Pool, Tier};
-use arena_tr_storage::{Batch, Selection};
+use arena_tr_storage::state::{StateVisitor, Visit};
+use arena_tr_storage::{Batch, Selection, StorageError};
 use arena_tr_types::{SqlError, Timestamp};
 
 use crate::bytecode::{JoinSpec, State, StateSpec};
@@ -201,6 +202,7 @@ impl StateOp {
             Self::Group(op) => op.divert_errors(divert),
             Self::Pane(op) => op.divert_errors(divert),
             Self::Session(op) => op.divert_errors(divert),
+            Self::Over(op) => op.divert_errors(divert),
             _ => {}
         }
     }
@@ -211,6 +213,7 @@ impl StateOp {
             Self::Group(op) => op.take_errors(),
             Self::Pane(op) => op.take_errors(),
             Self::Session(op) => op.take_errors(),
+            Self::Over(op) => op.take_errors(),
             _ => Vec::new(),
         }
     }
@@ -218,6 +221,23 @@ impl StateOp {
     /// Bytes of chunks held.
     pub(crate) fn held_bytes(&self) -> usize {
         each!(self, op => op.held_bytes())
+    }
+}
+
+impl Visit for JoinOp {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.shown.clear();
+        } else {
+            debug_assert!(self.shown.is_empty(), "the epoch has ended");
+        }
+        self.join.visit(visitor)
+    }
+}
+
+impl Visit for StateOp {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        each!(self, op => op.visit(visitor))
     }
 }
 

@@ -10,8 +10,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arena_tr_storage::Batch;
 use arena_tr_storage::arena::Pool;
+use arena_tr_storage::state::visit::{StateVisitor, Visit, mismatch};
+use arena_tr_storage::{Batch, StorageError};
 use arena_tr_types::time::TIMESTAMP_NEG_INFINITY;
 use arena_tr_types::{Epoch, SqlError, SqlState, Timestamp};
 
@@ -99,6 +100,11 @@ impl Task {
         &self.program
     }
 
+    /// What its state can be loaded into: [`Program::state_fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        self.program.state_fingerprint()
+    }
+
     /// Brings one epoch's change through the program.
     pub fn step(&mut self, input: &StepInput<'_>) -> Result<StepOutput, SqlError> {
         if self.poisoned {
@@ -112,9 +118,7 @@ impl Task {
         }
         debug_assert_eq!(input.deltas.len(), self.program.inputs.len(), "one delta per input");
         let result = self.run(input);
-        self.machine.queues.iter_mut().for_each(Vec::clear);
-        self.machine.group_batch = None;
-        self.machine.frame.release();
+        self.end_step();
         let mut delta = std::mem::take(&mut self.machine.output);
         let errors = std::mem::take(&mut self.machine.errors);
         self.first = false;
@@ -217,9 +221,40 @@ impl Task {
         text
     }
 
+    /// Ends whatever a step began, as far as it is not state.
+    fn end_step(&mut self) {
+        self.machine.queues.iter_mut().for_each(Vec::clear);
+        self.machine.group_batch = None;
+        self.machine.frame.release();
+    }
+
     /// Whether a step failed; the task must be rebuilt then.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
+    }
+}
+
+impl Visit for Task {
+    /// Shows everything that the next step depends on. A task that is loaded must be of a program
+    /// with the same [`Program::state_fingerprint`]; it goes on like the one that was saved. One
+    /// whose loading fails is poisoned.
+    ///
+    /// # Errors
+    /// The visitor's; when a poisoned task is to be saved.
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.end_step();
+            self.machine.output.clear();
+            self.machine.errors.clear();
+            self.poisoned = true;
+        } else if self.poisoned {
+            return Err(mismatch("a task that failed has no state that could be saved"));
+        }
+        self.watermark.visit(visitor)?;
+        self.first.visit(visitor)?;
+        self.machine.states.iter_mut().try_for_each(|state| state.visit(visitor))?;
+        self.poisoned = false;
+        Ok(())
     }
 }
 

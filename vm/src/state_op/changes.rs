@@ -43,6 +43,16 @@ impl<const N: usize> Changes<N> {
         self.gone.push(addr);
     }
 
+    /// Forgets what is listed: the rows belong to a state that is being replaced.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether nothing is listed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.gone.is_empty()
+    }
+
     /// The next rows, with the first `n_numbers` numbers behind them. After the last, buried rows
     /// are freed.
     pub(crate) fn take(&mut self, rows: &mut Rows, n_numbers: usize) -> Option<Batch> {

@@ -4,11 +4,12 @@
 //! Invariant: between epochs the rows shown are the rows of positive weight.
 
 use arena_tr_planner::physical::Forget;
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::GroupTable;
 use arena_tr_storage::state::row::{DIRTY, add_weight, weight};
+use arena_tr_storage::state::{GroupTable, StateVisitor, Visit};
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
@@ -114,5 +115,18 @@ impl Distinct {
         let Some(gone) = self.forgetter.due(watermark, &self.table) else { return };
         gone.into_iter().for_each(|row| self.table.remove(row));
         self.forgetter.done(self.table.len());
+    }
+}
+
+impl Visit for Distinct {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.dirty.clear();
+            self.polled = 0;
+        } else {
+            debug_assert!(self.dirty.is_empty(), "the epoch has ended");
+        }
+        self.table.visit(visitor)?;
+        self.forgetter.visit(visitor)
     }
 }

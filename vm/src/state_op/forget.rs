@@ -7,8 +7,9 @@
 //! Invariant: only rows whose time is below the bound are dropped; NULL is never below it.
 
 use arena_tr_planner::physical::Forget;
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
-use arena_tr_storage::state::{GroupTable, RowLayout};
+use arena_tr_storage::state::{GroupTable, RowLayout, StateVisitor, Visit};
 use arena_tr_types::{DataType, Timestamp};
 
 /// Fewer rows than this are not worth a look.
@@ -83,5 +84,13 @@ impl Forgetter {
     pub(crate) fn done(&mut self, kept: usize) {
         self.added = 0;
         self.kept = kept;
+    }
+}
+
+impl Visit for Forgetter {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.added.visit(visitor)?;
+        self.kept.visit(visitor)?;
+        self.bound.visit(visitor)
     }
 }

@@ -10,9 +10,11 @@
 use std::sync::Arc;
 
 use arena_tr_planner::physical::Aggregate;
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
+use arena_tr_storage::state::{StateVisitor, Visit};
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
 use super::StateContext;
@@ -127,5 +129,22 @@ impl Group {
         let Some(gone) = self.forgetter.due(watermark, &groups.table) else { return };
         gone.into_iter().for_each(|group| groups.remove(group));
         self.forgetter.done(groups.table.len());
+    }
+}
+
+impl Visit for Group {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.epoch = Epoch::default();
+            self.polling = false;
+            self.sink.clear();
+        } else {
+            debug_assert!(self.epoch.is_empty(), "the epoch has ended");
+        }
+        self.groups.visit(visitor)?;
+        if let Some(shown) = &mut self.global {
+            shown.visit(visitor)?;
+        }
+        self.forgetter.visit(visitor)
     }
 }

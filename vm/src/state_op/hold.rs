@@ -7,8 +7,10 @@
 use std::ops::ControlFlow;
 
 use arena_tr_planner::physical::SortKey;
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
+use arena_tr_storage::state::{StateVisitor, Visit};
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
 use super::StateContext;
@@ -97,5 +99,17 @@ impl Hold {
     /// The next rows let go; `None` when there are no more.
     pub fn poll(&mut self) -> Result<Option<Batch>, SqlError> {
         Ok(self.changes.take(&mut self.rows.rows, 0))
+    }
+}
+
+impl Visit for Hold {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.changes.clear();
+        } else {
+            debug_assert!(self.changes.is_empty(), "the epoch has ended");
+        }
+        self.rows.visit(visitor)?;
+        self.root.visit(visitor)
     }
 }

@@ -15,10 +15,11 @@
 mod output;
 
 use arena_tr_planner::physical::{Forget, JoinKind};
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::{Column, Selection};
-use arena_tr_storage::state::{JoinIndex, SideSpec, Touched};
+use arena_tr_storage::state::{JoinIndex, SideSpec, StateVisitor, Touched, Visit};
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
@@ -449,5 +450,20 @@ impl Join {
                 self.forgetters[side].done(self.index.sides[side].len());
             }
         }
+    }
+}
+
+impl Visit for Join {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.delta = None;
+            self.dirty.iter_mut().for_each(Vec::clear);
+            self.polled = [0, 0];
+        } else {
+            let ended = self.delta.is_none() && self.dirty.iter().all(Vec::is_empty);
+            debug_assert!(ended, "the epoch has ended");
+        }
+        self.index.visit(visitor)?;
+        self.forgetters.iter_mut().try_for_each(|forgetter| forgetter.visit(visitor))
     }
 }

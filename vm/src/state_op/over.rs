@@ -18,11 +18,12 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use arena_tr_planner::physical::{Forget, WindowFunc};
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::{Buffer, Column};
-use arena_tr_storage::state::GroupTable;
 use arena_tr_storage::state::row::DIRTY;
+use arena_tr_storage::state::{GroupTable, StateVisitor, Visit};
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
@@ -354,6 +355,25 @@ impl Over {
             self.partitions.remove(partition);
         }
         self.forgetter.done(self.partitions.len());
+    }
+}
+
+impl Visit for Over {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.touched.clear();
+            self.pieces.clear();
+            self.gone.clear();
+            self.pending = Pending::default();
+            (self.polled, self.n_before) = (0, 0);
+            self.errors.clear();
+        } else {
+            debug_assert!(self.touched.is_empty() && self.gone.is_empty(), "the epoch has ended");
+        }
+        self.rows.visit(visitor)?;
+        self.partitions.visit(visitor)?;
+        self.aggregators.iter_mut().flatten().for_each(|a| a.visit_scratch(visitor));
+        self.forgetter.visit(visitor)
     }
 }
 

@@ -16,10 +16,11 @@ mod window;
 use std::sync::Arc;
 
 use arena_tr_planner::physical::{PaneAggregate, PaneColumn};
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::{Addr, Owner, Pool, Tier};
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::{Buffer, Column, Fixed};
-use arena_tr_storage::state::PaneRing;
+use arena_tr_storage::state::{PaneRing, StateVisitor, Visit};
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
 use super::StateContext;
@@ -235,6 +236,8 @@ impl PaneGroup {
         let entries = Entries { rows, refs: &self.refs, weights: weights.as_deref() };
         groups.count_rows(&entries);
         groups.update_all(&batch.columns, &entries)?;
+        // What a pane was is never shown, so what was replaced need not wait for its end.
+        groups.collect_garbage();
         self.seq = groups.seq;
         Ok(())
     }
@@ -260,5 +263,21 @@ impl PaneGroup {
                 windows.poll(&mut self.core)
             }
         }
+    }
+}
+
+impl Visit for PaneGroup {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        let core = &mut self.core;
+        core.watermark.visit(visitor)?;
+        if visitor.is_loading() {
+            core.sink.clear();
+        }
+        self.panes.visit(|| core.new_groups(), visitor)?;
+        match &mut self.mode {
+            Mode::OnClose(closing) => closing.visit(visitor)?,
+            Mode::Changes(windows) => windows.visit(core, visitor)?,
+        }
+        self.seq.visit(visitor)
     }
 }

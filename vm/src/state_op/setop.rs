@@ -4,11 +4,12 @@
 //! Invariant: between epochs every row is shown as often as the counts of its sides say.
 
 use arena_tr_planner::physical;
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::GroupTable;
 use arena_tr_storage::state::row::DIRTY;
+use arena_tr_storage::state::{GroupTable, StateVisitor, Visit};
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{DataType, Field, SqlError};
 
@@ -121,5 +122,17 @@ impl SetOp {
         if self.counts(row) == (0, 0) {
             self.table.remove(row);
         }
+    }
+}
+
+impl Visit for SetOp {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.dirty.clear();
+            self.polled = 0;
+        } else {
+            debug_assert!(self.dirty.is_empty(), "the epoch has ended");
+        }
+        self.table.visit(visitor)
     }
 }

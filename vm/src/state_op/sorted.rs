@@ -14,11 +14,13 @@ use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use arena_tr_planner::physical::SortKey;
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::column::Column;
 use arena_tr_storage::state::row::{add_weight, load_fixed, weight};
-use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout, cell};
+use arena_tr_storage::state::{
+    Cell, Heap, HeapRows, OrderedSets, RowLayout, StateVisitor, Visit, cell,
+};
+use arena_tr_storage::{OutOfMemory, StorageError};
 use arena_tr_types::{DataType, Field};
 
 use super::StateContext;
@@ -307,6 +309,15 @@ impl SortedRows {
         self.elements(*root, &mut elements);
         elements.into_iter().for_each(|addr| self.rows.release(addr));
         self.sets.free(root);
+    }
+}
+
+impl Visit for SortedRows {
+    /// The roots are their owner's to visit.
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.rows.heap.visit(visitor)?;
+        self.rows.n_arrived.visit(visitor)?;
+        self.sets.visit(visitor)
     }
 }
 

@@ -16,11 +16,12 @@ mod view;
 use std::ops::Range;
 
 use arena_tr_planner::physical::{self, Forget, RankFunc};
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::GroupTable;
 use arena_tr_storage::state::row::DIRTY;
+use arena_tr_storage::state::{GroupTable, StateVisitor, Visit};
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
 use super::StateContext;
@@ -278,5 +279,25 @@ impl TopN {
 
     fn function(&self) -> RankFunc {
         self.spec.function
+    }
+}
+
+impl Visit for TopN {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            // Where there is but one partition, the first of them is remembered here.
+            self.refs.clear();
+            self.dirty.clear();
+            self.before.clear();
+            self.polling = false;
+            self.changes.clear();
+        } else {
+            debug_assert!(self.dirty.is_empty() && self.changes.is_empty(), "the epoch has ended");
+        }
+        self.rows.visit(visitor)?;
+        self.partitions.visit(visitor)?;
+        self.plain.visit(visitor)?;
+        self.epoch.visit(visitor)?;
+        self.forgetter.visit(visitor)
     }
 }

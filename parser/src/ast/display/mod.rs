@@ -5,6 +5,7 @@
 //! Invariant: a tree that the parser made and that names nothing unsupported reads back the same.
 
 mod change;
+mod durable;
 mod expr;
 mod query;
 mod statement;

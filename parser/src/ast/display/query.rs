@@ -7,8 +7,8 @@ use std::fmt::{self, Display, Formatter};
 use super::{commas, separated};
 use crate::ast::query::SetExpr;
 use crate::ast::{
-    Cte, Distinct, Emit, From, GroupBy, Join, JoinConstraint, JoinKind, Query, Select, SelectItem,
-    SetOp, SetQuantifier, TableAlias, TimeWindowCall, TimeWindowKind,
+    AsOf, Cte, Distinct, Emit, From, GroupBy, Join, JoinConstraint, JoinKind, Query, Select,
+    SelectItem, SetOp, SetQuantifier, TableAlias, TimeWindowCall, TimeWindowKind,
 };
 
 impl Display for Query {
@@ -162,8 +162,13 @@ fn with_alias(f: &mut Formatter<'_>, alias: Option<&TableAlias>) -> fmt::Result 
 impl Display for From {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Table { name, alias } => {
+            Self::Table { name, as_of, alias } => {
                 name.fmt(f)?;
+                match as_of.as_deref() {
+                    Some(AsOf::Epoch(n)) => write!(f, " FOR SYSTEM_TIME AS OF EPOCH {n}")?,
+                    Some(AsOf::Timestamp(at)) => write!(f, " FOR SYSTEM_TIME AS OF {at}")?,
+                    None => {}
+                }
                 with_alias(f, alias.as_ref())
             }
             Self::Derived { lateral, query, alias, .. } => {

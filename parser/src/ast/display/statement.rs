@@ -25,6 +25,8 @@ impl Display for StatementKind {
             Self::CreateView(view) => view.fmt(f),
             Self::CreateSink(sink) => sink.fmt(f),
             Self::CreateIndex(index) => index.fmt(f),
+            Self::CreateAssertion(assertion) => assertion.fmt(f),
+            Self::CreateSubscription(subscription) => subscription.fmt(f),
             Self::Drop { kind, if_exists, names, cascade } => {
                 write!(
                     f,
@@ -40,6 +42,8 @@ impl Display for StatementKind {
             Self::Delete(delete) => delete.fmt(f),
             Self::Merge(merge) => merge.fmt(f),
             Self::Subscribe(subscribe) => subscribe.fmt(f),
+            Self::Fetch(fetch) => fetch.fmt(f),
+            Self::Acknowledge(acknowledge) => acknowledge.fmt(f),
             Self::Explain(explain) => explain.fmt(f),
             Self::Show { what } => write!(f, "SHOW {what}"),
             Self::Describe { name } => write!(f, "DESCRIBE {name}"),
@@ -48,6 +52,14 @@ impl Display for StatementKind {
             Self::WaitForSources => f.write_str("WAIT FOR SOURCES"),
             Self::Flush => f.write_str("FLUSH"),
             Self::Transaction(transaction) => transaction.fmt(f),
+            Self::Checkpoint => f.write_str("CHECKPOINT"),
+            Self::Backup { to } => write!(f, "BACKUP TO {to}"),
+            Self::Restore { from } => write!(f, "RESTORE FROM {from}"),
+            Self::CheckDatabase => f.write_str("CHECK DATABASE"),
+            Self::CheckView { name, repair } => {
+                write!(f, "CHECK MATERIALIZED VIEW {name}")?;
+                f.write_str(if *repair { " REPAIR" } else { "" })
+            }
             Self::Unsupported { what } => f.write_str(what),
         }
     }
@@ -63,21 +75,23 @@ fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::MaterializedView => "MATERIALIZED VIEW",
         ObjectKind::Sink => "SINK",
         ObjectKind::Index => "INDEX",
+        ObjectKind::Assertion => "ASSERTION",
+        ObjectKind::Subscription => "SUBSCRIPTION",
     }
 }
 
 /// `OR REPLACE ` or nothing.
-fn or_replace(there: bool) -> &'static str {
+pub(super) fn or_replace(there: bool) -> &'static str {
     if there { "OR REPLACE " } else { "" }
 }
 
 /// `IF NOT EXISTS ` or nothing.
-fn if_not_exists(there: bool) -> &'static str {
+pub(super) fn if_not_exists(there: bool) -> &'static str {
     if there { "IF NOT EXISTS " } else { "" }
 }
 
 /// ` WITH (options)`, if there are any.
-fn with_options(f: &mut Formatter<'_>, options: &[WithOption]) -> fmt::Result {
+pub(super) fn with_options(f: &mut Formatter<'_>, options: &[WithOption]) -> fmt::Result {
     if options.is_empty() {
         return Ok(());
     }

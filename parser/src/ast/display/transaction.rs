@@ -15,6 +15,9 @@ impl Display for Transaction {
             Self::Savepoint(name) => write!(f, "SAVEPOINT {name}"),
             Self::RollbackTo(name) => write!(f, "ROLLBACK TO SAVEPOINT {name}"),
             Self::Release(name) => write!(f, "RELEASE SAVEPOINT {name}"),
+            Self::Prepare(gid) => write!(f, "PREPARE TRANSACTION {gid}"),
+            Self::CommitPrepared(gid) => write!(f, "COMMIT PREPARED {gid}"),
+            Self::RollbackPrepared(gid) => write!(f, "ROLLBACK PREPARED {gid}"),
         }
     }
 }

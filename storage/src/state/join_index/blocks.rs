@@ -8,10 +8,12 @@ use arena_tr_types::Timestamp;
 
 use super::{JoinSide, Touched};
 use crate::OutOfMemory;
+use crate::StorageError;
 use crate::arena::{Addr, CHUNK_WORDS};
 use crate::column::Column;
 use crate::state::group_table::GroupTable;
 use crate::state::row::add_weight;
+use crate::state::visit::{StateVisitor, Visit, mismatch, visit_list};
 
 /// Rows of the first block of a side, and of its longest ones: a block is as long as those before
 /// it together.
@@ -27,7 +29,34 @@ pub(super) struct Block {
     latest: Timestamp,
 }
 
+impl Block {
+    /// A block that is not there.
+    const NOWHERE: Self = Self { at: Addr::NONE, n: 0, room: 0, latest: Timestamp::MIN };
+}
+
+impl Visit for Block {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.at.visit(visitor)?;
+        self.n.visit(visitor)?;
+        self.room.visit(visitor)?;
+        self.latest.visit(visitor)?;
+        if self.n <= self.room { Ok(()) } else { Err(mismatch("the rows of a block")) }
+    }
+}
+
 impl JoinSide {
+    /// Shows a visitor where the blocks are.
+    pub(super) fn visit_blocks(
+        &mut self,
+        visitor: &mut dyn StateVisitor,
+    ) -> Result<(), StorageError> {
+        self.first_block.visit(visitor)?;
+        let mut blocks = Vec::from(std::mem::take(&mut self.blocks));
+        let done = visit_list(&mut blocks, || Block::NOWHERE, visitor);
+        self.blocks = blocks.into();
+        done
+    }
+
     /// The last block, if it has room, or a new one.
     fn block_with_room(&mut self) -> Result<&mut Block, OutOfMemory> {
         if self.blocks.back().is_none_or(|b| b.n == b.room) {

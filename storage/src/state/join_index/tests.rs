@@ -5,6 +5,7 @@ use arena_tr_types::{DataType, Value};
 use super::*;
 use crate::arena::Tier;
 use crate::batch::Batch;
+use crate::state::visit::StateCopy;
 
 /// Key, time, number of the row.
 type Row = (i64, i64, i64);
@@ -14,6 +15,7 @@ struct Both {
     rows: [Vec<Row>; 2],
     bounds: [i64; 2],
     dice: u64,
+    number: i64,
 }
 
 impl Both {
@@ -28,7 +30,7 @@ impl Both {
             merged: false,
         };
         let index = JoinIndex::new(&pool, owner, &[DataType::Int8], side(), side());
-        Self { index, rows: [Vec::new(), Vec::new()], bounds: [i64::MIN; 2], dice: 7 }
+        Self { index, rows: [Vec::new(), Vec::new()], bounds: [i64::MIN; 2], dice: 7, number: 0 }
     }
 
     fn roll(&mut self, n: u64) -> i64 {
@@ -103,33 +105,67 @@ impl Both {
             assert!(kept.all(|row| listed.binary_search(row).is_ok()), "side {side}");
         }
     }
+
+    /// Rows that come, rows that are taken back, rows that the bound passes.
+    fn epoch(&mut self, epoch: i64, retractions: bool) {
+        for side in 0..2 {
+            let n = 1 + self.roll(300);
+            let rows: Vec<Row> = (0..n)
+                .map(|_| {
+                    self.number += 1;
+                    (self.roll(40) + epoch, epoch * 100 + self.roll(150), self.number)
+                })
+                .collect();
+            self.add(side, &rows, 1);
+            if retractions && epoch > 20 {
+                let live: Vec<Row> = self.rows[side].iter().rev().take(40).copied().collect();
+                let (live, _): (Vec<_>, Vec<_>) =
+                    live.into_iter().partition(|row| row.1 >= self.bounds[side]);
+                self.add(side, &live, -1);
+            }
+        }
+        let side = usize::from(epoch % 3 == 0);
+        self.forget(side, epoch * 100 - 200);
+    }
+
+    /// Another index that knows the same and keeps what this one does.
+    fn move_into(&mut self, mut other: Self) -> Self {
+        let copy = StateCopy::of(&mut self.index).expect("nothing fails");
+        copy.put_into(&mut other.index).expect("an index");
+        assert_eq!(StateCopy::of(&mut other.index).expect("nothing fails"), copy);
+        Self { index: other.index, rows: self.rows.clone(), ..*self }
+    }
 }
 
 fn run(retractions: bool) -> Both {
     let mut both = Both::new();
-    let mut number = 0;
     for epoch in 0..60 {
-        for side in 0..2 {
-            let n = 1 + both.roll(300);
-            let rows: Vec<Row> = (0..n)
-                .map(|_| {
-                    number += 1;
-                    (both.roll(40) + epoch, epoch * 100 + both.roll(150), number)
-                })
-                .collect();
-            both.add(side, &rows, 1);
-            if retractions && epoch > 20 {
-                let live: Vec<Row> = both.rows[side].iter().rev().take(40).copied().collect();
-                let (live, _): (Vec<_>, Vec<_>) =
-                    live.into_iter().partition(|row| row.1 >= both.bounds[side]);
-                both.add(side, &live, -1);
-            }
-        }
-        let side = usize::from(epoch % 3 == 0);
-        both.forget(side, epoch * 100 - 200);
+        both.epoch(epoch, retractions);
         both.check();
     }
     both
+}
+
+#[test]
+fn an_index_goes_on_elsewhere() {
+    for retractions in [false, true] {
+        let (mut steady, mut moving) = (Both::new(), Both::new());
+        for epoch in 0..45 {
+            let mut other = Both::new();
+            if epoch % 3 > 0 {
+                // One that only grew, or one that retracted.
+                let first = if epoch % 3 == 1 { 0 } else { 21 };
+                (first..first + 3).for_each(|epoch| other.epoch(epoch, true));
+            }
+            moving = moving.move_into(other);
+            steady.epoch(epoch, retractions);
+            moving.epoch(epoch, retractions);
+            moving.check();
+            let copies = [&mut steady, &mut moving].map(|both| StateCopy::of(&mut both.index));
+            let [steady, moving] = copies.map(|copy| copy.expect("nothing fails"));
+            assert!(steady.is_like(&moving), "epoch {epoch}");
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod group_table;
 mod ordered;
 mod pane;
+mod save;
 
 use arena_tr_types::{DataType, Decimal, Value};
 

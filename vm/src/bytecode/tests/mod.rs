@@ -3,6 +3,7 @@
 mod mutation;
 mod queries;
 mod random;
+mod resume;
 
 use super::opcode::opcode_page;
 use super::table::{Kind, OPCODES};

@@ -55,6 +55,13 @@ fn catalog() -> Catalog {
     Catalog { relations: all.into_iter().map(|r| (r.name.clone(), Arc::new(r))).collect() }
 }
 
+/// The types of a relation's columns.
+pub(super) fn types_of(id: u32) -> Vec<DataType> {
+    let catalog = catalog();
+    let relation = catalog.relations.values().find(|r| r.id.0 == id).expect("a relation");
+    relation.schema.fields.iter().map(|f| f.data_type.clone()).collect()
+}
+
 /// Queries over e (a stream), t and d (tables).
 pub(super) const QUERIES: &[&str] = &[
     "SELECT * FROM e",
@@ -107,7 +114,7 @@ pub(super) const QUERIES: &[&str] = &[
 ];
 
 /// The program of a query; `None` when such a view is not there.
-fn program(sql: &str, mode: &Mode) -> Option<Program> {
+pub(super) fn program(sql: &str, mode: &Mode) -> Option<Program> {
     let statement = arena_tr_parser::parse_one(sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
     let StatementKind::Query(query) = &statement.kind else { panic!("{sql} is a query") };
     let catalog = catalog();

@@ -13,11 +13,11 @@
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::{Addr, Owner, Pool};
 use arena_tr_storage::column::Column;
 use arena_tr_storage::state::row::{self, add_weight};
-use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout};
+use arena_tr_storage::state::{Cell, Heap, HeapRows, OrderedSets, RowLayout, StateVisitor, Visit};
+use arena_tr_storage::{OutOfMemory, StorageError};
 use arena_tr_types::DataType;
 
 /// What a collection keeps.
@@ -276,6 +276,14 @@ impl Collection {
         });
         elements.into_iter().for_each(|addr| self.drop_element(addr));
         self.sets.free(root);
+    }
+}
+
+impl Visit for Collection {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.rows.visit(visitor)?;
+        self.sets.visit(visitor)?;
+        self.n_negative.visit(visitor)
     }
 }
 

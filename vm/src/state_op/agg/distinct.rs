@@ -9,11 +9,11 @@
 //! Invariant: a pair is in the table while its occurrences add up to something; the head word of
 //! the group's row leads to all of its pairs.
 
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::{Addr, Owner, Pool};
 use arena_tr_storage::column::{Column, Fixed, MutBuffer};
 use arena_tr_storage::state::row::{self, DIRTY, add_weight};
-use arena_tr_storage::state::{GroupTable, Heap};
+use arena_tr_storage::state::{GroupTable, Heap, StateVisitor, Visit};
+use arena_tr_storage::{OutOfMemory, StorageError};
 use arena_tr_types::DataType;
 
 use super::entries::{Entries, EntryBuffer};
@@ -334,5 +334,16 @@ impl DistinctSet {
         self.pairs(groups.word(group.offset(self.spec.head)), &mut pairs);
         pairs.into_iter().for_each(|pair| self.table.remove(pair));
         groups.set_word(group.offset(self.spec.head), 0);
+    }
+}
+
+impl Visit for DistinctSet {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.changes.iter_mut().for_each(EntryBuffer::clear);
+            self.kept = None;
+            self.ready = false;
+        }
+        self.table.visit(visitor)
     }
 }

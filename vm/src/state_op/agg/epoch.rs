@@ -34,6 +34,11 @@ impl ErrorSink {
         self.divert = divert;
     }
 
+    /// Forgets what was collected.
+    pub(crate) fn clear(&mut self) {
+        self.errors.clear();
+    }
+
     /// What was collected.
     pub(crate) fn take(&mut self) -> Vec<SqlError> {
         std::mem::take(&mut self.errors)

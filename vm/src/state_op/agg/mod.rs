@@ -22,11 +22,11 @@ pub(crate) mod update;
 
 use std::sync::Arc;
 
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::{Addr, Owner, Pool};
 use arena_tr_storage::column::Column;
 use arena_tr_storage::state::row::{add_weight, weight};
-use arena_tr_storage::state::{GroupTable, RowLayout};
+use arena_tr_storage::state::{GroupTable, RowLayout, StateVisitor, Visit};
+use arena_tr_storage::{OutOfMemory, StorageError};
 
 use collect::Collection;
 use distinct::DistinctSet;
@@ -75,6 +75,17 @@ impl Groups {
             garbage: Vec::new(),
             old_blocks: Vec::new(),
             buffer: EntryBuffer::default(),
+        }
+    }
+
+    /// Visits groups that hold nothing between epochs, of which nothing is saved: those that are
+    /// loaded begin anew.
+    pub(crate) fn visit_scratch(&mut self, visitor: &dyn StateVisitor) {
+        if visitor.is_loading() {
+            let (pool, owner) = self.table.home();
+            *self = Self::new(pool, owner, &self.plan);
+        } else {
+            debug_assert!(self.table.is_empty(), "scratch groups are empty between epochs");
         }
     }
 
@@ -216,5 +227,20 @@ impl Groups {
             }
             _ => {}
         }
+    }
+}
+
+impl Visit for Groups {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.garbage.clear();
+            self.old_blocks.clear();
+        } else {
+            debug_assert!(self.garbage.is_empty() && self.old_blocks.is_empty(), "no garbage");
+        }
+        self.table.visit(visitor)?;
+        self.collections.iter_mut().try_for_each(|collection| collection.visit(visitor))?;
+        self.distincts.iter_mut().try_for_each(|set| set.visit(visitor))?;
+        self.seq.visit(visitor)
     }
 }

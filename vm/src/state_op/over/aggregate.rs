@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arena_tr_planner::physical::{Agg, FrameBound, WindowFunc};
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::column::Column;
+use arena_tr_storage::state::StateVisitor;
 use arena_tr_types::limits::BATCH_ROWS;
 use arena_tr_types::{AggFunc, Field, SqlError};
 
@@ -66,6 +67,11 @@ impl Aggregator {
         let plan = Arc::new(AggPlan::new(&[], &fields, &[agg], undoes)?);
         let groups = Groups::new(&cx.pool, cx.owner, &plan);
         Ok(Some(Self { groups, columns, undoes, refs: Vec::new() }))
+    }
+
+    /// Nothing is kept between evaluations.
+    pub(super) fn visit_scratch(&mut self, visitor: &dyn StateVisitor) {
+        self.groups.visit_scratch(visitor);
     }
 
     /// The results for these frames.

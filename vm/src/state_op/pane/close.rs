@@ -7,11 +7,11 @@
 //!
 //! Invariant: windows close in the order of their ends; a pane is dropped with its last window.
 
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
-use arena_tr_storage::state::PaneRing;
 use arena_tr_storage::state::row::weight;
+use arena_tr_storage::state::{PaneRing, StateVisitor, Visit};
+use arena_tr_storage::{OutOfMemory, StorageError};
 use arena_tr_types::SqlError;
 use arena_tr_types::limits::BATCH_ROWS;
 
@@ -150,6 +150,22 @@ impl Closing {
             }
         }
         Ok(())
+    }
+}
+
+impl Visit for Closing {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        // A window that began to go out is out by the end of the epoch.
+        if visitor.is_loading() {
+            self.current = None;
+        } else {
+            debug_assert!(self.current.is_none(), "the epoch has ended");
+        }
+        self.next.visit(visitor)?;
+        let Some(running) = &mut self.running else { return Ok(()) };
+        running.groups.visit(visitor)?;
+        running.first.visit(visitor)?;
+        running.end.visit(visitor)
     }
 }
 

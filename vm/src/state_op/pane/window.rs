@@ -2,11 +2,11 @@
 //!
 //! Invariant: a window is listed as dirty exactly while its epoch has touched groups.
 
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::PaneRing;
+use arena_tr_storage::state::{PaneRing, StateVisitor, Visit};
+use arena_tr_storage::{OutOfMemory, StorageError};
 use arena_tr_types::SqlError;
 use arena_tr_types::limits::BATCH_ROWS;
 
@@ -36,7 +36,34 @@ struct Window {
 /// Key columns and rows of a batch.
 type KeyedRows<'a> = (&'a [&'a Column], &'a [u16]);
 
+impl Window {
+    fn new(core: &Core) -> Self {
+        Self { groups: core.new_groups(), epoch: Epoch::default() }
+    }
+}
+
+impl Visit for Window {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        debug_assert!(self.epoch.is_empty(), "the epoch has ended");
+        self.groups.visit(visitor)
+    }
+}
+
 impl OpenWindows {
+    /// Shows a visitor the windows.
+    pub(super) fn visit(
+        &mut self,
+        core: &Core,
+        visitor: &mut dyn StateVisitor,
+    ) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.dirty.clear();
+            self.shown = 0;
+            self.sorted = false;
+        }
+        self.windows.visit(|| Window::new(core), visitor)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.windows.len()
     }
@@ -52,10 +79,7 @@ impl OpenWindows {
         core: &Core,
         number: i64,
     ) -> &'a mut Window {
-        let window = windows.get_or_insert(number, || Window {
-            groups: core.new_groups(),
-            epoch: Epoch::default(),
-        });
+        let window = windows.get_or_insert(number, || Window::new(core));
         if window.epoch.is_empty() {
             dirty.push(number);
         }

@@ -11,10 +11,11 @@
 use std::ops::ControlFlow;
 
 use arena_tr_planner::physical::Forget;
+use arena_tr_storage::StorageError;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::batch::Batch;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::{GroupTable, NO_ADDR};
+use arena_tr_storage::state::{GroupTable, NO_ADDR, StateVisitor, Visit};
 use arena_tr_types::{DataType, Field, SqlError, Timestamp};
 
 use super::spans::{OWN, Spans, by_time, time_of, unit_of};
@@ -315,5 +316,22 @@ impl SessionAssign {
         let mut root = self.state(partition, SPANS);
         self.spans.remove(&mut root, span);
         self.set_state(partition, SPANS, root);
+    }
+}
+
+impl Visit for SessionAssign {
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        if visitor.is_loading() {
+            self.dirty.clear();
+            self.polling = false;
+            self.changes.clear();
+        } else {
+            debug_assert!(self.dirty.is_empty() && self.changes.is_empty(), "the epoch has ended");
+        }
+        self.partitions.visit(visitor)?;
+        self.rows.visit(visitor)?;
+        self.spans.visit(visitor)?;
+        self.n_rows.visit(visitor)?;
+        self.forgetter.visit(visitor)
     }
 }

@@ -12,6 +12,8 @@
 //! Invariant: each session has one span, one group and one timer, and its timer is not later than
 //! its due time.
 
+mod save;
+
 use std::ops::Range;
 use std::sync::Arc;
 

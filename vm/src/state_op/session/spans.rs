@@ -12,10 +12,10 @@
 use std::ops::ControlFlow;
 
 use arena_tr_planner::physical::SortKey;
-use arena_tr_storage::OutOfMemory;
 use arena_tr_storage::arena::Addr;
 use arena_tr_storage::column::Column;
-use arena_tr_storage::state::{Heap, OrderedSets};
+use arena_tr_storage::state::{Heap, OrderedSets, StateVisitor, Visit};
+use arena_tr_storage::{OutOfMemory, StorageError};
 use arena_tr_types::{DataType, Field};
 
 use crate::state_op::StateContext;
@@ -158,6 +158,14 @@ impl Spans {
             out.push(span);
             ControlFlow::Continue(())
         });
+    }
+}
+
+impl Visit for Spans {
+    /// The roots are their owner's to visit.
+    fn visit(&mut self, visitor: &mut dyn StateVisitor) -> Result<(), StorageError> {
+        self.heap.visit(visitor)?;
+        self.sets.visit(visitor)
     }
 }
 

@@ -126,7 +126,7 @@ fn check(spec: &JoinSpec, domain: u64, (left_retracts, right_retracts): (bool, b
     }
 }
 
-const KINDS: [JoinKind; 7] = [
+pub(crate) const KINDS: [JoinKind; 7] = [
     JoinKind::Inner,
     JoinKind::Left,
     JoinKind::Right,

@@ -7,6 +7,7 @@ mod join;
 mod order;
 mod over;
 mod pane;
+mod save;
 mod session;
 mod setop;
 mod topn;

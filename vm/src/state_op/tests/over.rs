@@ -15,7 +15,7 @@ use crate::bytecode::{OverCall, OverSpec};
 use crate::state_op::Over;
 
 /// Partition, order key, value, text, condition, number of rows to look away.
-const TYPES: [DataType; 6] = [
+pub(crate) const TYPES: [DataType; 6] = [
     DataType::Int8,
     DataType::Int8,
     DataType::Int8,
@@ -24,7 +24,7 @@ const TYPES: [DataType; 6] = [
     DataType::Int4,
 ];
 
-fn frame(units: FrameUnits, start: FrameBound, end: FrameBound) -> Frame {
+pub(crate) fn frame(units: FrameUnits, start: FrameBound, end: FrameBound) -> Frame {
     Frame { units, start, end }
 }
 
@@ -198,7 +198,7 @@ fn call(func: WindowFunc, args: &[usize], frame: &Frame, ty: DataType) -> OverCa
 }
 
 /// The calls that look at a frame.
-fn framed(frame: &Frame) -> Vec<OverCall> {
+pub(crate) fn framed(frame: &Frame) -> Vec<OverCall> {
     use DataType::{Bool, Int8, Numeric, Text};
     let list = DataType::List(Box::new(Int8));
     let agg = |func, args: &[usize], ty| call(WindowFunc::Agg(func), args, frame, ty);
@@ -220,7 +220,7 @@ fn framed(frame: &Frame) -> Vec<OverCall> {
 }
 
 /// The calls that look at the partition.
-fn placed() -> Vec<OverCall> {
+pub(crate) fn placed() -> Vec<OverCall> {
     use DataType::{Float8, Int8, Text};
     let whole = frame(FrameUnits::Range, FrameBound::UnboundedPreceding, FrameBound::CurrentRow);
     let of = |func, args: &[usize], ty| call(func, args, &whole, ty);
