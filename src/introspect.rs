@@ -120,6 +120,11 @@ static RELATIONS: &[SystemRelation] = &[
         ],
         rows: prepared_transactions,
     },
+    SystemRelation {
+        name: "arena.assertions",
+        columns: &[("name", DataType::Text), ("query", DataType::Text)],
+        rows: assertions,
+    },
 ];
 
 /// A catalog that knows the system relations only.
@@ -158,6 +163,11 @@ pub(crate) fn plain_relation(
         view_query: None,
         view_columns: Vec::new(),
     }
+}
+
+/// Whether this is the name of a relation whose rows are made when they are asked for.
+pub(crate) fn is_system(name: &str) -> bool {
+    RELATIONS.iter().any(|s| s.name == name)
 }
 
 /// The rows of a system relation; `None` when `name` is not one.
@@ -226,9 +236,10 @@ fn watermark_value(watermark: Timestamp) -> Value {
 }
 
 fn arenas(engine: &Engine) -> Rows {
+    let asserted = |id: RelationId| engine.assertions.iter().find(|(_, a)| a.id == id);
     let name = |id: u32| match engine.relations.get(&RelationId(id)) {
         Some(entry) => text(&entry.relation.name),
-        None => Value::Null,
+        None => asserted(RelationId(id)).map_or(Value::Null, |(name, _)| text(name)),
     };
     let row = |usage: &OwnerUsage| {
         vec![
@@ -270,6 +281,10 @@ fn prepared_transactions(engine: &Engine) -> Rows {
         ]
     };
     engine.prepared.iter().map(row).collect()
+}
+
+fn assertions(engine: &Engine) -> Rows {
+    engine.assertions.iter().map(|(name, a)| vec![text(name), text(&a.query)]).collect()
 }
 
 fn functions(_: &Engine) -> Rows {

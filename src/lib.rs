@@ -40,6 +40,7 @@ mod engine;
 mod envelope;
 mod error;
 mod follower;
+mod history;
 pub mod internals;
 mod introspect;
 pub mod json;

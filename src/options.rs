@@ -91,6 +91,11 @@ pub struct Options {
     /// How long a transaction may keep what it reads: an older one is ended with SQLSTATE 72000 at
     /// its next statement, and others' commits free what it held. None: as long as it likes.
     pub snapshot_max_age: Option<Duration>,
+    /// How long `FOR SYSTEM_TIME AS OF` can ask for what a commit has changed; none: not at all.
+    /// `SET history_retention` says it anew until the database is closed.
+    pub history_retention: Option<Duration>,
+    /// Most epochs that can be asked for, whatever the retention says; older ones are given up.
+    pub history_epochs_kept: usize,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Where numbers that nobody can guess come from.
@@ -128,6 +133,8 @@ impl Default for Options {
             subscription_queue_rows: 10_000_000,
             rejected_rows_kept: 100_000,
             snapshot_max_age: Some(Duration::from_secs(15 * 60)),
+            history_retention: None,
+            history_epochs_kept: 1_000_000,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             connectors: Vec::new(),

@@ -1,6 +1,7 @@
 //! What one statement reads: contents and time, taken under the lock and read without it.
 //!
-//! Invariant: all contents are of one epoch; nothing that is committed later shows in them.
+//! Invariant: all contents are of one epoch, but those for which the statement names another
+//! moment; nothing that is committed later shows in them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -25,8 +26,9 @@ pub(crate) struct ReadView {
     pub(crate) now: Timestamp,
     pub(crate) pool: Pool,
     contents: BTreeMap<RelationId, Contents>,
-    /// Of some inputs of the plan only the rows that a key names.
-    points: BTreeMap<usize, Vec<Batch>>,
+    /// Of some inputs of the plan not the contents: the rows that a key names, or what was there
+    /// at the moment that the statement names.
+    special: BTreeMap<usize, Contents>,
 }
 
 /// The rows of a relation.
@@ -44,7 +46,7 @@ impl ReadView {
             now: engine.time(),
             pool: engine.pool.clone(),
             contents: BTreeMap::new(),
-            points: BTreeMap::new(),
+            special: BTreeMap::new(),
         }
     }
 
@@ -55,9 +57,13 @@ impl ReadView {
     pub(crate) fn of(engine: &Engine, plan: &PhysicalPlan) -> Result<Self> {
         let mut view = Self::new(engine);
         view.add_system(engine, plan)?;
+        view.add_past(engine, plan, |id| engine.entry(id)?.snapshot())?;
         for (i, input) in plan.inputs.iter().enumerate() {
+            if view.special.contains_key(&i) {
+                continue;
+            }
             if let Some(point) = crate::statement::point::find(engine, plan, i) {
-                view.points.insert(i, point.rows()?);
+                view.special.insert(i, Contents::Made(point.rows()?));
             } else if let Entry::Vacant(place) = view.contents.entry(input.relation) {
                 place.insert(Contents::Kept(engine.entry(input.relation)?.snapshot()?));
             }
@@ -78,6 +84,30 @@ impl ReadView {
         Ok(())
     }
 
+    /// Adds what the relations were for which a plan names a moment; `newest` gives what they are
+    /// at the epoch of this view.
+    ///
+    /// # Errors
+    /// When the moment is in the future, or is not kept, or a relation was not there.
+    pub(crate) fn add_past(
+        &mut self,
+        engine: &Engine,
+        plan: &PhysicalPlan,
+        newest: impl Fn(RelationId) -> Result<TableSnapshot>,
+    ) -> Result<()> {
+        for (i, input) in plan.inputs.iter().enumerate() {
+            let Some(moment) = &input.moment else { continue };
+            let epoch = engine.epoch_of(moment, (self.epoch, self.now))?;
+            let relation = (input.relation, &*input.name);
+            let contents = match engine.contents_at(relation, (epoch, self.epoch))? {
+                Some(past) => past,
+                None => newest(input.relation)?,
+            };
+            self.special.insert(i, Contents::Kept(contents));
+        }
+        Ok(())
+    }
+
     /// Adds the rows that `rows` gives for each relation that a plan reads and that is not there
     /// yet.
     ///
@@ -88,7 +118,7 @@ impl ReadView {
         plan: &PhysicalPlan,
         mut rows: impl FnMut(RelationId) -> Result<Vec<Batch>>,
     ) -> Result<()> {
-        for input in &plan.inputs {
+        for input in plan.inputs.iter().filter(|input| input.moment.is_none()) {
             if let Entry::Vacant(place) = self.contents.entry(input.relation) {
                 place.insert(Contents::Made(rows(input.relation)?));
             }
@@ -98,13 +128,13 @@ impl ReadView {
 
     /// The rows of the relations that a plan reads, in its order.
     pub(crate) fn inputs(&self, plan: &PhysicalPlan) -> Vec<Vec<Batch>> {
-        let rows = |id: &RelationId| match self.contents.get(id) {
-            Some(Contents::Kept(snapshot)) => snapshot.scan(),
-            Some(Contents::Made(batches)) => batches.clone(),
-            None => Vec::new(),
-        };
         let of = |(i, input): (usize, &Input)| {
-            self.points.get(&i).cloned().unwrap_or_else(|| rows(&input.relation))
+            let special = self.special.get(&i);
+            match special.or_else(|| self.contents.get(&input.relation)) {
+                Some(Contents::Kept(snapshot)) => snapshot.scan(),
+                Some(Contents::Made(batches)) => batches.clone(),
+                None => Vec::new(),
+            }
         };
         plan.inputs.iter().enumerate().map(of).collect()
     }

@@ -135,7 +135,8 @@ pub(crate) fn scan(name: &str) -> Plan {
     let catalog = catalog();
     let found = &catalog.relations[name];
     let columns = (0..found.schema.len()).collect();
-    plan(Node::Scan { relation: found.id, columns }, found.schema.fields.to_vec())
+    let node = Node::Scan { relation: found.id, columns, moment: None };
+    plan(node, found.schema.fields.to_vec())
 }
 
 /// The column of this name; `name#2` is the second of that name.

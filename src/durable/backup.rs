@@ -176,6 +176,7 @@ impl Database {
         new.now = new.now.max(engine.now);
         new.next_id = new.next_id.max(engine.next_id);
         new.journal = engine.journal.take();
+        new.begin_history(engine.history.retention());
         let old = std::mem::replace(&mut *engine, new);
         let Some(snapshots) = snapshots else { return Ok(()) };
         let saved = snapshots.take_over(&mut engine);
@@ -208,7 +209,7 @@ impl Database {
 }
 
 fn check_empty(engine: &Engine) -> Result<()> {
-    if engine.relations.is_empty() && engine.sinks.is_empty() {
+    if engine.relations.is_empty() && engine.sinks.is_empty() && engine.assertions.is_empty() {
         return Ok(());
     }
     Err(Error::new(SqlState::OBJECT_IN_WRONG_STATE, "the database is not empty")

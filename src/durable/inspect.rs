@@ -16,6 +16,8 @@ use arena_tr_storage::snapshot::{SnapshotReader, SnapshotRef};
 use super::record::{Item, Prepared, items};
 use super::recover::{LOCK, LOG, SNAPSHOTS, locked, manifest_error};
 use super::snapshot;
+use crate::database::Database;
+use crate::engine::check::Finding;
 use crate::engine::commit::Deltas;
 use crate::error::{Error, Result};
 use arena_tr_types::{RelationId, SqlState};
@@ -86,6 +88,16 @@ pub fn log_records(
         Error::new(SqlState("58P01"), format!("there is no database in {}", dir.display()))
     })?;
     let _lock = disk.lock(&dir.join(LOCK)).map_err(|error| locked(dir, error))?;
+    read_records(disk, dir, &manifest, &mut each)
+}
+
+/// The same of a log that nothing is appended to meanwhile.
+fn read_records(
+    disk: &dyn Disk,
+    dir: &Path,
+    manifest: &Manifest,
+    each: &mut dyn FnMut(LogRecord),
+) -> Result<Checked> {
     let mut checked = Checked { records: 0, epoch: 0, end: 0, torn: false, snapshots: Vec::new() };
     let end = read(disk, &dir.join(LOG), manifest.log_positions(), |entry: Entry| {
         let record = in_words(&entry)?;
@@ -107,20 +119,63 @@ pub fn check_directory(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Checked> {
     let mut checked = log_records(&**disk, dir, |_| {})?;
     let manifest = Manifest::read(&**disk, dir).map_err(manifest_error)?;
     let Some(manifest) = manifest else { return Ok(checked) };
-    let snapshots = dir.join(SNAPSHOTS);
-    let reader = SnapshotReader::new(Arc::clone(disk), &snapshots, manifest.database);
-    for of in [manifest.newest, manifest.previous].into_iter().flatten() {
+    checked.snapshots = check_snapshots(disk, dir, &manifest);
+    let epochs = checked.snapshots.iter().map(|of| of.epoch);
+    checked.epoch = epochs.fold(checked.epoch, u64::max);
+    Ok(checked)
+}
+
+/// Reads the snapshots that a manifest names.
+fn check_snapshots(disk: &Arc<dyn Disk>, dir: &Path, of: &Manifest) -> Vec<CheckedSnapshot> {
+    let reader = SnapshotReader::new(Arc::clone(disk), &dir.join(SNAPSHOTS), of.database);
+    let check = |of: SnapshotRef| {
         let read = snapshot::read_all(&reader, &of);
-        checked.snapshots.push(CheckedSnapshot {
+        CheckedSnapshot {
             number: of.number,
             epoch: of.epoch,
             lsn: of.lsn,
             bytes: *read.as_ref().unwrap_or(&0),
             damaged: read.err().map(|error| error.message().to_owned()),
-        });
-        checked.epoch = checked.epoch.max(of.epoch);
+        }
+    };
+    [of.newest, of.previous].into_iter().flatten().map(check).collect()
+}
+
+impl Database {
+    /// Reads the files of a durable database: its snapshots, and its log as far as it is durable.
+    ///
+    /// # Errors
+    /// None but that of a log that is lost.
+    pub(crate) fn check_files(&self) -> Result<Vec<(String, &'static str, Finding)>> {
+        // No snapshot is taken, and nothing removed, as long as this is locked.
+        let Some(shared) = self.snapshots() else { return Ok(Vec::new()) };
+        let _snapshots = snapshot::locked(&shared);
+        let (disk, dir, manifest) = {
+            let engine = self.engine();
+            let Some(journal) = &engine.journal else { return Ok(Vec::new()) };
+            let files = &journal.files;
+            (Arc::clone(&files.disk), files.dir.clone(), files.manifest().clone())
+        };
+        let mut found = Vec::new();
+        for of in check_snapshots(&disk, &dir, &manifest) {
+            let finding = of.damaged.map_or(Finding::Ok, Finding::Damaged);
+            found.push((format!("snapshot {}", of.number), "file", finding));
+        }
+        // Records are appended under the lock.
+        let engine = self.engine();
+        let durable = engine.journal.as_ref().map_or(0, |journal| journal.log.durable().0);
+        let finding = match read_records(&*disk, &dir, &manifest, &mut |_| {}) {
+            Ok(read) if read.end < durable => Finding::Damaged(format!(
+                "it ends at LSN {} and was durable up to {}",
+                Lsn(read.end),
+                Lsn(durable)
+            )),
+            Ok(_) => Finding::Ok,
+            Err(error) => Finding::Damaged(error.message().to_owned()),
+        };
+        found.push(("log".to_owned(), "file", finding));
+        Ok(found)
     }
-    Ok(checked)
 }
 
 /// Cuts a damaged log off at a position where a record ends, and forgets everything behind it; what

@@ -56,6 +56,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Database> {
     };
     let mut engine = db.engine();
     engine.recovering = false;
+    engine.begin_history(options.history_retention);
     engine.resume_sources(&options);
     engine.tell_of_sinks(&options);
     engine.journal = Some(Journal::new(Arc::new(log), files, snapshots));

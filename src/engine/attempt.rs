@@ -17,18 +17,21 @@ use crate::watermark::Gate;
 pub(crate) struct Attempt<'a> {
     engine: MutexGuard<'a, Engine>,
     epoch: Epoch,
-    gates: Vec<(RelationId, Gate, Counters)>,
+    doors: Vec<(RelationId, Option<Gate>, Counters)>,
     touched: BTreeSet<RelationId>,
 }
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(engine: MutexGuard<'a, Engine>) -> Self {
-        let gate = |(id, entry): (&RelationId, &super::Entry)| {
-            Some((*id, entry.gate.clone()?, entry.counters))
+        // Rows come in through gates, or past them into a relation of refused rows.
+        let is_door = |entry: &super::Entry| entry.view.is_none() && entry.errors.is_some();
+        let door = |(id, entry): (&RelationId, &super::Entry)| {
+            let counts = entry.gate.is_some() || is_door(entry);
+            counts.then(|| (*id, entry.gate.clone(), entry.counters))
         };
-        let gates = engine.relations.iter().filter_map(gate).collect();
+        let doors = engine.relations.iter().filter_map(door).collect();
         let (epoch, touched) = (engine.epoch, engine.touched.clone());
-        Self { engine, epoch, gates, touched }
+        Self { engine, epoch, doors, touched }
     }
 }
 
@@ -38,9 +41,9 @@ impl Drop for Attempt<'_> {
             return;
         }
         self.engine.touched = std::mem::take(&mut self.touched);
-        for (id, gate, counters) in self.gates.drain(..) {
+        for (id, gate, counters) in self.doors.drain(..) {
             if let Some(entry) = self.engine.relations.get_mut(&id) {
-                (entry.gate, entry.counters) = (Some(gate), counters);
+                (entry.gate, entry.counters) = (gate, counters);
             }
         }
     }

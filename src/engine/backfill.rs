@@ -79,6 +79,7 @@ impl Engine {
         };
         let Ok(output) = task.step(&input) else { return Ok(()) };
         let old = self.contents(id);
+        self.put_aside(id);
         if let Some(view) = self.entry_mut(id)?.view.as_mut() {
             view.task = task;
             view.failed = None;

@@ -29,7 +29,8 @@ impl Engine {
     /// is judged.
     ///
     /// # Errors
-    /// When memory runs out while contents are applied; a view's own failure is kept with the view.
+    /// 23503 and 23514 when foreign keys or assertions would not hold; when memory runs out while
+    /// contents are applied. A view's own failure is kept with the view.
     pub(crate) fn commit(&mut self, deltas: Deltas) -> Result<Epoch> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -53,9 +54,13 @@ impl Engine {
                 journal.prepare(&head, &deltas, ending)?;
             }
         }
+        let asserted = self.step_assertions(&deltas, (epoch, now))?;
         self.touched.clear();
-        self.commit_at(epoch, now, deltas)?;
-        Ok(epoch)
+        let committed = self.commit_at(epoch, now, deltas);
+        if committed.is_err() {
+            self.forget_assertions(&asserted);
+        }
+        committed.map(|()| epoch)
     }
 
     /// Commits these changes as this epoch, at this time.
@@ -68,6 +73,7 @@ impl Engine {
         now: Timestamp,
         mut deltas: Deltas,
     ) -> Result<()> {
+        self.make_epoch(epoch);
         self.check(&deltas)?;
         let footprint = self.footprint(&deltas);
         for (id, delta) in &deltas {
@@ -76,6 +82,7 @@ impl Engine {
         self.note_footprint(footprint);
         self.epoch = epoch;
         self.now = now;
+        self.note_epoch();
         let stepped = self.append(epoch).and_then(|()| {
             self.committing = true;
             let stepped = self.step_views(epoch, now, &mut deltas);
@@ -86,6 +93,7 @@ impl Engine {
             self.broken = Some(error.clone());
         }
         stepped?;
+        self.charge_history();
         self.keep_for_subscriptions(epoch, now, &deltas);
         self.end_overdue();
         if self.journal.is_none() {
@@ -178,12 +186,13 @@ impl Engine {
     }
 
     fn apply(&mut self, id: RelationId, delta: &[Batch]) -> Result<()> {
+        self.put_aside(id);
         let entry = self.entry_mut(id)?;
-        entry.counters.rows_in += delta.iter().map(|b| b.live() as u64).sum::<u64>();
-        match &mut entry.store {
-            Some(store) => Ok(store.apply(delta)?),
-            None => Ok(()),
+        if let Some(store) = &mut entry.store {
+            store.apply(delta)?;
         }
+        entry.counters.rows_in += delta.iter().map(|b| b.live() as u64).sum::<u64>();
+        Ok(())
     }
 
     fn step_view(
@@ -226,7 +235,10 @@ impl Engine {
                 self.take_output(id, output.delta, deltas)
             }
             Err(error) => {
-                view.failed = Some(error.into());
+                self.put_aside(id);
+                if let Some(view) = &mut self.entry_mut(id)?.view {
+                    view.failed = Some(error.into());
+                }
                 Ok(())
             }
         }

@@ -43,6 +43,7 @@ impl Engine {
             entry.store = Some(store);
         }
         self.noted.made(Object::Relation(id));
+        self.history.made(id, self.epoch);
         self.relations.insert(id, entry);
         let linked = !relation.keys.foreign.is_empty();
         Arc::make_mut(&mut self.catalog).relations.insert(relation.name.clone(), relation);
@@ -268,6 +269,15 @@ impl Engine {
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS, message)
                 .with_hint(format!("{names} would go too with DROP ... CASCADE")));
         }
+        let assertions = self.assertions_on(id);
+        if !assertions.is_empty() && !cascade {
+            let relation = &self.entry(id)?.relation;
+            let (what, names) = (kind_name(relation.kind), assertions.join(", "));
+            let why = "because assertions read it";
+            let message = format!("cannot drop {what} {} {why}", relation.name);
+            return Err(Error::new(SqlState::DEPENDENT_OBJECTS, message)
+                .with_hint(format!("{names} would go too with DROP ... CASCADE")));
+        }
         if let (Some(link), false) = (self.links_from_others(id).first(), cascade) {
             return Err(self.referenced_error(id, *link)?);
         }
@@ -304,6 +314,10 @@ impl Engine {
         for name in self.subscriptions_to(id) {
             self.drop_subscription(&name);
         }
+        for name in self.assertions_on(id) {
+            self.drop_assertion(&name);
+        }
+        self.history.dropped(id);
         if let Some(mut entry) = self.relations.remove(&id) {
             self.noted.dropped(Object::Relation(id));
             for index in &entry.relation.keys.indexes {
@@ -415,6 +429,7 @@ pub(crate) fn row_plan(
 ) -> PhysicalPlan {
     let fields: Vec<Field> = types.iter().map(|t| Field::new("", t.clone(), true)).collect();
     let input = Input {
+        moment: None,
         relation: relation.id,
         name: relation.name.clone(),
         columns: (0..types.len()).collect(),

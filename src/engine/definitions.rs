@@ -23,6 +23,7 @@ pub(crate) enum Object {
     Sink(String),
     Index(RelationId, String),
     Subscription(String),
+    Assertion(String),
 }
 
 /// What the running statement has made and dropped so far.
@@ -33,6 +34,11 @@ pub(crate) struct Noted {
 }
 
 impl Noted {
+    /// Whether nothing has changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.dropped.is_empty()
+    }
+
     pub(crate) fn made(&mut self, object: Object) {
         self.made.insert(object);
     }
@@ -133,6 +139,10 @@ impl Engine {
                 Object::Subscription(name) => {
                     let tracked = self.tracked.get(name);
                     uses.extend(tracked.map(|tracked| Object::Relation(tracked.relation)));
+                }
+                Object::Assertion(name) => {
+                    let reads = self.assertions.get(name).into_iter().flat_map(|a| &a.reads);
+                    uses.extend(reads.copied().map(Object::Relation));
                 }
             }
         }

@@ -154,6 +154,29 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether every row of a table references what is there.
+    ///
+    /// # Errors
+    /// 23503 when one does not.
+    pub(super) fn check_references(&self, id: RelationId) -> Result<()> {
+        let entry = self.entry(id)?;
+        for key in &entry.relation.keys.foreign {
+            let Some(parent) = self.find(&key.parent) else { continue };
+            let parent = self.entry(parent.id)?;
+            for value in net(&self.contents(id), &entry.relation, &key.columns).keys() {
+                if parents(parent, key, value)? > 0 {
+                    continue;
+                }
+                let message = format!("foreign key \"{}\" does not hold", key.name);
+                let labels = labels(&entry.relation, &key.columns);
+                let detail = format!("({labels})=({}) is not in \"{}\"", texts(value), key.parent);
+                let error = SqlError::new(SqlState::FOREIGN_KEY_VIOLATION, message);
+                return Err(error.with_detail(detail).into());
+            }
+        }
+        Ok(())
+    }
+
     /// Every key that arrives is there.
     fn check_child(&self, link: Link, delta: &[Batch], deltas: &Deltas) -> Result<()> {
         let (child, key) = self.linked(link)?;

@@ -5,8 +5,10 @@
 //! exists, [`ingest`] takes rows in, [`sources`] asks connectors for them.
 //! Invariant: between two calls every view is at the same epoch, and no relation is half applied.
 
+pub(crate) mod assertion;
 pub(crate) mod attempt;
 pub(crate) mod backfill;
+pub(crate) mod check;
 mod claims;
 pub(crate) mod commit;
 pub(crate) mod constraint;
@@ -35,6 +37,7 @@ use crate::durable::Journal;
 use crate::durable::record::PastStep;
 use crate::error::{Error, Result};
 use crate::follower::Follower;
+use crate::history::History;
 use crate::options::Options;
 use crate::subscription::Callback;
 use crate::transaction::{Footprints, Held};
@@ -53,6 +56,8 @@ pub(crate) struct Engine {
     pub(crate) links: foreign::Links,
     /// Sinks by name.
     pub(crate) sinks: BTreeMap<String, SinkEntry>,
+    /// Queries that must stay empty.
+    pub(crate) assertions: assertion::Assertions,
     /// Subscriptions that the database keeps track of, by name.
     pub(crate) tracked: BTreeMap<String, tracked::Tracked>,
     pub(crate) epoch: Epoch,
@@ -79,6 +84,8 @@ pub(crate) struct Engine {
     pub(crate) backups: (u128, u64),
     /// During recovery: what the view that is being made read of the past.
     pub(crate) recalled: Option<VecDeque<PastStep>>,
+    /// What relations were before the last commits.
+    pub(crate) history: History,
     /// What open transactions hold.
     pub(crate) held: Vec<Weak<Held>>,
     /// What was changed since they hold it.
@@ -202,6 +209,7 @@ impl Engine {
         let pool =
             options.memory_limit_bytes.map_or_else(Pool::new, |b| Pool::with_budget(b as u64));
         let connectors = Registry::of(&options.connectors);
+        let retention = options.history_retention;
         Self {
             pool,
             options,
@@ -211,6 +219,7 @@ impl Engine {
             order: Vec::new(),
             links: foreign::Links::new(),
             sinks: BTreeMap::new(),
+            assertions: assertion::Assertions::default(),
             tracked: BTreeMap::new(),
             epoch: Epoch(0),
             now: Timestamp::MIN,
@@ -225,6 +234,7 @@ impl Engine {
             recalled_sinks: BTreeMap::new(),
             backups: (0, 0),
             recalled: None,
+            history: History::new(retention, (Epoch(0), Timestamp::MIN)),
             held: Vec::new(),
             footprints: Footprints::default(),
             prepared: prepared::PreparedSet::default(),

@@ -171,6 +171,11 @@ impl Engine {
                     .with_hint("they are judged at COMMIT PREPARED, which may not fail"));
             }
         }
+        if let Some(name) = self.assertions.touched(&changes).first() {
+            let what = format!("preparing rows that assertion \"{name}\" reads");
+            return Err(Error::unsupported(what)
+                .with_hint("it could be violated at COMMIT PREPARED, which may not fail"));
+        }
         self.check_foreign_keys(&changes)?;
         let (epoch, now) = (self.epoch, self.time());
         let head = PreparedHead { gid: gid.to_owned(), epoch: epoch.0, now };

@@ -403,6 +403,9 @@ pub(super) fn drop(
     if kind == ObjectKind::Index {
         return super::index::drop(engine, names, if_exists, cascade);
     }
+    if kind == ObjectKind::Assertion {
+        return super::assertion::drop(engine, names, if_exists);
+    }
     if kind == ObjectKind::Subscription {
         return super::tracked::drop(engine, names, if_exists);
     }

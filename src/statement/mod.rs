@@ -6,7 +6,9 @@
 //! snapshots and backups. Each takes the lock itself, for one statement at most.
 //! Invariant: a handler that fails leaves the database as it found it.
 
+mod assertion;
 mod block;
+mod check;
 mod conflict;
 mod copy;
 mod copy_text;
@@ -30,7 +32,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arena_tr_parser::ast::{ObjectKind, ObjectName, StatementKind};
+use arena_tr_parser::ast::{ObjectName, StatementKind};
 use arena_tr_types::{SqlState, Value};
 
 use crate::database::Database;
@@ -79,6 +81,9 @@ pub(crate) fn run(
         StatementKind::CreateSubscription(create) => {
             define(cx, |engine| tracked::create(engine, create))
         }
+        StatementKind::CreateAssertion(create) => {
+            define(cx, |engine| assertion::create(cx, engine, create))
+        }
         StatementKind::CreateIndex(create) => {
             define(cx, |engine| index::create(cx, engine, create))
         }
@@ -95,10 +100,12 @@ pub(crate) fn run(
         StatementKind::Explain(explain) => explain::explain(cx, explain),
         StatementKind::Show { what } => show::show(cx, settings, what),
         StatementKind::Describe { name } => show::describe(cx, name),
-        StatementKind::Set { name, value } => settings.set(name, value),
+        StatementKind::Set { name, value } => settings.set(cx, name, value),
         StatementKind::Copy(copy) => copy::copy(cx, copy),
         StatementKind::WaitForSources => wait_for_sources(cx),
         StatementKind::Flush => Ok(Outcome::tag("FLUSH")),
+        StatementKind::CheckDatabase => check::database(cx),
+        StatementKind::CheckView { name, repair } => check::view(cx, name, *repair),
         StatementKind::Checkpoint => saving::checkpoint(cx),
         StatementKind::Backup { to } => saving::backup(cx, to),
         StatementKind::Restore { from } => saving::restore(cx, from),
@@ -111,9 +118,6 @@ pub(crate) fn run(
 fn not_built(statement: &StatementKind) -> Option<&str> {
     Some(match statement {
         StatementKind::Unsupported { what } => what,
-        StatementKind::CreateAssertion(_) => "CREATE ASSERTION",
-        StatementKind::Drop { kind: ObjectKind::Assertion, .. } => "DROP ASSERTION",
-        StatementKind::CheckDatabase | StatementKind::CheckView { .. } => "CHECK",
         _ => return None,
     })
 }
@@ -142,7 +146,9 @@ fn define(
     engine.fixed_now = Some(now);
     let changed = change(engine);
     engine.fixed_now = None;
-    let is_same = Arc::ptr_eq(&catalog, &engine.catalog) && counted == count(engine);
+    let is_same = Arc::ptr_eq(&catalog, &engine.catalog)
+        && counted == count(engine)
+        && engine.noted.is_empty();
     let epoch = engine.epoch;
     let Some(journal) = &mut engine.journal else { return changed };
     let outcome = match changed {

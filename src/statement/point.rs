@@ -30,6 +30,9 @@ enum Found {
 /// How the rows of an input can be found by key, if they can.
 pub(crate) fn find<'a>(engine: &'a Engine, plan: &PhysicalPlan, input: usize) -> Option<Point<'a>> {
     let entry = engine.relations.get(&plan.inputs[input].relation)?;
+    if plan.inputs[input].moment.is_some() {
+        return None;
+    }
     if entry.relation.kind != RelationKind::Table {
         return None;
     }

@@ -56,10 +56,11 @@ fn view_of(
     let Some(block) = block.as_mut() else { return ReadView::of(&engine, plan) };
     let mut view = ReadView::new(&engine);
     view.add_system(&engine, plan)?;
-    drop(engine);
     let snapshots = block.snapshots()?;
     (view.epoch, view.now) = (snapshots.epoch, block.began);
     view.catalog = Arc::clone(&snapshots.catalog);
+    view.add_past(&engine, plan, |id| snapshots.of(id))?;
+    drop(engine);
     view.add(plan, |id| block.contents(id))?;
     Ok(view)
 }

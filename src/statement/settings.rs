@@ -4,10 +4,14 @@
 //! set when they connect are accepted where the only legal value is what the engine does anyway.
 //! Invariant: SET of an unknown name is an error, not a silent no-op.
 
-use arena_tr_parser::ast::{Ident, Literal};
-use arena_tr_types::SqlState;
+use std::time::Duration;
 
+use arena_tr_parser::ast::{Ident, Literal};
+use arena_tr_types::{DataType, Interval, SqlState, Value};
+
+use super::Context;
 use crate::durable::Durability;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::session::Outcome;
 
@@ -18,6 +22,9 @@ struct Setting {
     allowed: &'static [&'static str],
     about: &'static str,
 }
+
+/// The setting of the database, not of a session.
+const HISTORY_RETENTION: &str = "history_retention";
 
 const SETTINGS: &[Setting] = &[
     Setting {
@@ -32,6 +39,13 @@ const SETTINGS: &[Setting] = &[
         allowed: &["database", "sync", "group", "async"],
         about: "when commits are acknowledged: durable by a sync (group: shared with others), or at \
                 once (async: a crash loses at most the last 50 ms); database: as it was opened",
+    },
+    Setting {
+        name: HISTORY_RETENTION,
+        default: "0",
+        allowed: &[],
+        about: "how long FOR SYSTEM_TIME AS OF can ask for what a commit has changed, in the whole \
+                database until it is closed; 0: not at all",
     },
     Setting {
         name: "timezone",
@@ -85,7 +99,12 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// SET name = value.
-    pub(crate) fn set(&mut self, name: &Ident, value: &Literal) -> Result<Outcome> {
+    pub(super) fn set(
+        &mut self,
+        cx: &Context<'_>,
+        name: &Ident,
+        value: &Literal,
+    ) -> Result<Outcome> {
         let setting = find(name)?;
         let text = match value {
             Literal::String(text) | Literal::Number(text) => text.clone(),
@@ -93,6 +112,9 @@ impl Settings {
             _ => return Err(invalid(setting, "that", name)),
         };
         let lower = text.to_lowercase();
+        if setting.name == HISTORY_RETENTION {
+            return set_retention(cx, (setting, name), &lower);
+        }
         let is_default = lower == "default" || lower == setting.default.to_lowercase();
         if !setting.allowed.is_empty() && !is_default && !setting.allowed.contains(&lower.as_str())
         {
@@ -106,10 +128,16 @@ impl Settings {
     }
 
     /// The value of a setting.
-    pub(crate) fn get(&self, name: &Ident) -> Result<String> {
-        let setting = find(name)?;
+    pub(super) fn get(&self, engine: &Engine, name: &Ident) -> Result<String> {
+        Ok(self.value(engine, find(name)?))
+    }
+
+    fn value(&self, engine: &Engine, setting: &Setting) -> String {
+        if setting.name == HISTORY_RETENTION {
+            return retention_text(engine.history.retention());
+        }
         let changed = self.changed.iter().find(|(n, _)| *n == setting.name);
-        Ok(changed.map_or_else(|| setting.default.to_owned(), |(_, value)| value.clone()))
+        changed.map_or_else(|| setting.default.to_owned(), |(_, value)| value.clone())
     }
 
     /// When this session's commits are acknowledged; `None`: as the database says.
@@ -124,16 +152,52 @@ impl Settings {
     }
 
     /// All settings: name, value, meaning.
-    pub(crate) fn all(&self) -> Vec<[String; 3]> {
-        SETTINGS
-            .iter()
-            .map(|s| {
-                let changed = self.changed.iter().find(|(n, _)| *n == s.name);
-                let value = changed.map_or(s.default, |(_, value)| value.as_str());
-                [s.name.to_owned(), value.to_owned(), s.about.to_owned()]
-            })
-            .collect()
+    pub(super) fn all(&self, engine: &Engine) -> Vec<[String; 3]> {
+        let row = |s: &Setting| [s.name.to_owned(), self.value(engine, s), s.about.to_owned()];
+        SETTINGS.iter().map(row).collect()
     }
+}
+
+/// SET history_retention.
+fn set_retention(
+    cx: &Context<'_>,
+    (setting, name): (&Setting, &Ident),
+    text: &str,
+) -> Result<Outcome> {
+    if cx.in_block() {
+        return Err(Error::unsupported("SET history_retention in a transaction").at(name.span));
+    }
+    let mut engine = cx.db.engine();
+    let retention = match text {
+        "default" => engine.options.history_retention,
+        "off" => None,
+        _ => {
+            let wrong = || {
+                invalid(setting, text, name)
+                    .with_hint("a length of time without months: '10 minutes'; 0 for none")
+            };
+            let value = Value::parse(text, &DataType::Interval).map_err(|_| wrong())?;
+            let Value::Interval(Interval { months: 0, days, micros }) = value else {
+                return Err(wrong());
+            };
+            let days = i64::from(days).checked_mul(MICROS_PER_DAY);
+            let micros = days.and_then(|days| days.checked_add(micros)).ok_or_else(wrong)?;
+            Some(Duration::from_micros(u64::try_from(micros).map_err(|_| wrong())?))
+        }
+    };
+    engine.set_history_retention(retention);
+    Ok(Outcome::tag("SET"))
+}
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// A length of time as it can be set; 0 for none.
+fn retention_text(retention: Option<Duration>) -> String {
+    let Some(retention) = retention else { return "0".to_owned() };
+    let micros = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+    let days = i32::try_from(micros / MICROS_PER_DAY).unwrap_or(i32::MAX);
+    let micros = micros.saturating_sub(i64::from(days) * MICROS_PER_DAY);
+    Value::Interval(Interval { months: 0, days, micros }).to_string()
 }
 
 fn find(name: &Ident) -> Result<&'static Setting> {

@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::rows::Rows;
 use crate::session::Outcome;
 
-/// SHOW {TABLES | SOURCES | STREAMS | VIEWS | MATERIALIZED VIEWS | SINKS | INDEXES | ALL |
-/// setting}.
+/// SHOW {TABLES | SOURCES | STREAMS | VIEWS | MATERIALIZED VIEWS | SINKS | INDEXES | ASSERTIONS |
+/// ALL | setting}.
 pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Result<Outcome> {
     use RelationKind as K;
     let engine = cx.db.engine();
@@ -32,6 +32,10 @@ pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Resul
             });
             texts(&["name", "table"], rows)
         }
+        "assertions" => {
+            let all = engine.assertions.iter();
+            texts(&["name", "query"], all.map(|(name, a)| vec![name.clone(), a.query.clone()]))
+        }
         "sinks" => {
             let rows = engine.sinks.iter().map(|(name, sink)| {
                 let state =
@@ -40,11 +44,12 @@ pub(super) fn show(cx: &Context<'_>, settings: &Settings, what: &Ident) -> Resul
             });
             texts(&["name", "state", "definition"], rows)
         }
-        "all" => {
-            texts(&["name", "setting", "description"], settings.all().into_iter().map(Vec::from))
-        }
+        "all" => texts(
+            &["name", "setting", "description"],
+            settings.all(&engine).into_iter().map(Vec::from),
+        ),
         _ => {
-            let value = settings.get(what)?;
+            let value = settings.get(&engine, what)?;
             texts(&[what.name.as_str()], std::iter::once(vec![value]))
         }
     }

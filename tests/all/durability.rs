@@ -79,6 +79,15 @@ pub(crate) fn contents(db: &Database) -> String {
     all
 }
 
+/// CHECK DATABASE finds nothing damaged, and looks at something.
+pub(crate) fn sound(db: &Database, what: &str) {
+    let rows = db.session().query("CHECK DATABASE", &[]);
+    let rows = rows.unwrap_or_else(|e| panic!("{what}: {}", e.render())).to_vec();
+    let status = |row: &Vec<arena_tr::Value>| row[2].to_string();
+    assert!(rows.iter().all(|row| status(row) != "damaged"), "{what}: {rows:?}");
+    assert!(rows.iter().any(|row| status(row) == "ok"), "{what}: {rows:?}");
+}
+
 /// Contents after each number of statements.
 pub(crate) fn expected() -> Vec<String> {
     let db = Database::in_memory();
@@ -128,6 +137,7 @@ fn check(disk: &FaultDisk, io: LogIo, done: usize, expected: &[String], what: &s
         Ok(db) => db,
         Err(error) => panic!("{what}: {}", error.render()),
     };
+    sound(&db, what);
     let found = contents(&db);
     let next = expected.get(done + 1).unwrap_or(&expected[done]);
     assert!(

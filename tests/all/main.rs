@@ -5,12 +5,14 @@
 //! random queries against a naive evaluator, [`subscribe`] what SUBSCRIBE may ask for, [`cli`] the
 //! program as a user starts it, [`docs`] the SQL of the documentation, [`transactions`] what
 //! several sessions see of each other, [`list_append`] the same in histories of many threads,
+//! [`assertions`] queries that must stay empty, [`history`] what FOR SYSTEM_TIME AS OF reads,
 //! [`file_sinks`] and [`tracked`] what the outside gets over crashes, [`two_phase`] transactions
 //! that are prepared, [`two_phase_sim`] a coordinator and databases that fail (at
 //! [`two_phase_points`]) and talk over a bad network, [`two_phase_threads`] one that many use,
 //! [`tidy`] the rules of STYLE.md.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests print their figures")]
 
+mod assertions;
 mod bank;
 mod cli;
 mod conformance;
@@ -19,6 +21,7 @@ mod durability;
 mod exactly_once;
 mod file_sinks;
 mod fixtures;
+mod history;
 mod keys;
 mod kill;
 mod list_append;

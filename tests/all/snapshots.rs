@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arena_tr::disk::{Crash, Disk, FaultDisk, FaultPlan, MemDisk, Mode};
-use arena_tr::{Batch, DataType, Database, LogIo, Value};
+use arena_tr::{Batch, CheckpointPolicy, DataType, Database, LogIo, LogOptions, Options, Value};
 
-use crate::durability::{SCRIPT, contents, expected, options};
+use crate::durability::{SCRIPT, contents, expected, options, sound};
 
 const DIR: &str = "/db";
 
@@ -40,6 +40,7 @@ fn contents_come_back_from_a_snapshot_after_every_statement() {
         let disk = MemDisk::new();
         for (i, sql) in SCRIPT.iter().enumerate() {
             let db = open(&disk).expect("it opens");
+            sound(&db, sql);
             assert_eq!(contents(&db), expected[i], "every {every}, before {sql}");
             db.session().execute(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
             if i % every == 0 {
@@ -53,7 +54,7 @@ fn contents_come_back_from_a_snapshot_after_every_statement() {
 }
 
 /// The same files on another disk.
-fn copy(disk: &MemDisk) -> MemDisk {
+pub(crate) fn copy(disk: &MemDisk) -> MemDisk {
     let other = MemDisk::new();
     for dir in ["", "log", "snapshots"] {
         other.create_dir(&Path::new(DIR).join(dir)).expect("a new directory");
@@ -247,7 +248,7 @@ fn every_kind_of_state_goes_on_from_a_snapshot() {
     println!("{} views of every kind, opened {opened} times", VIEWS.len());
 }
 
-fn options_on(disk: &dyn Fn() -> Arc<dyn Disk>) -> arena_tr::Options {
+fn options_on(disk: &dyn Fn() -> Arc<dyn Disk>) -> Options {
     options(disk(), LogIo::File)
 }
 
@@ -462,4 +463,52 @@ fn the_same_log_gives_the_same_state_however_it_is_read() {
         }
     }
     println!("{} ways to the same state", digests.len());
+}
+
+#[test]
+fn the_log_stays_short_by_itself_while_sessions_commit() {
+    let disk = MemDisk::new();
+    let on = || {
+        let checkpoints = CheckpointPolicy { log_bytes: Some(64 << 10), interval: None };
+        let log = LogOptions { segment_bytes: 16 << 10, ..LogOptions::default() };
+        Options { checkpoints, log, disk: Arc::new(disk.clone()), ..Options::default() }
+    };
+    let db = Database::open_with(DIR, on()).expect("it opens");
+    make_views(&db);
+    let mut session = db.session();
+    session.execute("CREATE TABLE sums (who INT PRIMARY KEY, n BIGINT)").expect("room");
+    session
+        .execute("INSERT INTO sums SELECT i, 0 FROM generate_series(0, 3) AS g(i)")
+        .expect("room");
+    let view = "CREATE MATERIALIZED VIEW all_sums AS SELECT sum(n) AS n FROM sums";
+    session.execute(view).expect("room");
+    let rounds = 300;
+    std::thread::scope(|scope| {
+        for who in 0..4 {
+            let mut session = db.session();
+            scope.spawn(move || {
+                let add = format!("UPDATE sums SET n = n + 1 WHERE who = {who}");
+                for i in 0..rounds {
+                    session.execute(&add).expect("room");
+                    let row = format!("INSERT INTO e VALUES ({who}, {i}, TIMESTAMP '2026-01-01')");
+                    session.execute(&row).expect("room");
+                }
+            });
+        }
+    });
+    // The last snapshot may be under way.
+    let patience = std::time::Instant::now();
+    let segments = || files(&disk, "log").len();
+    while segments() > 16 && patience.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let snapshots = files(&disk, "snapshots").len();
+    println!("{} commits, {} segments, {snapshots} files", db.epoch().0, segments());
+    assert!(segments() <= 16 && (2..=20).contains(&snapshots), "{} {snapshots}", segments());
+    let before = digest(&db);
+    drop((session, db));
+    let db = Database::open_with(DIR, on()).expect("it opens");
+    assert_eq!(digest(&db), before);
+    let rows = db.session().query("SELECT n FROM all_sums", &[]).expect("a view");
+    assert_eq!(rows.to_vec()[0][0].to_string(), (4 * rounds).to_string());
 }

@@ -42,6 +42,7 @@ impl PlanBuilder {
     pub(crate) fn input(&mut self, name: &str, schema: &Schema, append_only: bool) -> NodeId {
         let index = self.plan.inputs.len();
         self.plan.inputs.push(Input {
+            moment: None,
             relation: RelationId(index as u32 + 1),
             name: name.into(),
             columns: (0..schema.len()).collect(),

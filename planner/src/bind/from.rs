@@ -42,8 +42,9 @@ impl Binder<'_> {
     /// One item.
     pub(crate) fn bind_from(&mut self, item: &From) -> Result<Item, PlanError> {
         match item {
-            From::Table { name, as_of: Some(as_of), .. } => Err(self.no_past(name, as_of)),
-            From::Table { name, alias, .. } => self.bind_table(name, alias.as_ref()),
+            From::Table { name, as_of, alias } => {
+                self.bind_table_as_of(name, as_of.as_deref(), alias.as_ref())
+            }
             From::Derived { query, alias, .. } => {
                 let plan = self.bind_nested(query)?;
                 let alias_name = alias.as_ref().map_or("", |a| &a.name.name);
@@ -83,7 +84,7 @@ impl Binder<'_> {
     }
 
     /// A name: WITH query, relation or view.
-    fn bind_table(
+    pub(crate) fn bind_table(
         &mut self,
         name: &ObjectName,
         alias: Option<&TableAlias>,
@@ -100,7 +101,7 @@ impl Binder<'_> {
         self.reads.push(relation.id);
         let plan = match &relation.view_query {
             Some(query) => self.bind_view(&relation, query, name)?,
-            None => scan(&relation, self.place(name.span)),
+            None => self.scan_at_moment(&relation, name.span),
         };
         let (plan, mut scope) = self.aliased(plan, alias, own)?;
         scope.tables[0].relation = alias.map(|_| own.clone());
@@ -467,7 +468,7 @@ impl Binder<'_> {
 /// Reads all columns of a relation.
 pub(crate) fn scan(relation: &Relation, span: Option<Span>) -> Plan {
     let columns = (0..relation.schema.len()).collect();
-    let node = Node::Scan { relation: relation.id, columns };
+    let node = Node::Scan { relation: relation.id, columns, moment: None };
     Plan { node, schema: relation.schema.clone(), span }
 }
 

@@ -24,6 +24,7 @@ mod literal;
 mod merge;
 mod names;
 mod operator;
+mod past;
 mod query;
 mod scope;
 mod select;
@@ -51,7 +52,7 @@ pub use merge::{BoundMerge, MergeKind, bind_merge};
 
 use crate::catalog::Catalog;
 use crate::error::PlanError;
-use crate::logical::{AggCall, Expr, Plan};
+use crate::logical::{AggCall, Expr, Moment, Plan};
 
 use query::Ctes;
 use scope::Scope;
@@ -268,6 +269,8 @@ pub(crate) struct Binder<'a> {
     view_depth: usize,
     /// Relations named so far.
     reads: Vec<RelationId>,
+    /// As of when relations are read: said of the plain view whose query is being bound.
+    moment: Option<Box<Moment>>,
 }
 
 impl<'a> Binder<'a> {
@@ -281,6 +284,7 @@ impl<'a> Binder<'a> {
             copied: 0,
             view_depth: 0,
             reads: Vec::new(),
+            moment: None,
         }
     }
 
@@ -293,12 +297,6 @@ impl<'a> Binder<'a> {
     /// The span, unless it belongs to a view's own text.
     fn place(&self, span: Span) -> Option<Span> {
         (self.view_depth == 0).then_some(span)
-    }
-
-    /// A relation as of another moment: not built.
-    fn no_past(&self, name: &ast::ObjectName, as_of: &ast::AsOf) -> PlanError {
-        let span = name.span.to(as_of.expr().span);
-        PlanError::not_built("FOR SYSTEM_TIME AS OF").at(self.place(span))
     }
 
     /// The query being bound.

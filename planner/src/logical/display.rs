@@ -9,8 +9,8 @@ use std::fmt::{self, Write};
 use arena_tr_types::{AggFunc, DataType, Func, Schema, Value};
 
 use super::{
-    AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, JoinKind, Node, Plan, RankFunc, SetOp,
-    SortKey, TimeWindow, WindowCall, WindowFunc,
+    AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, JoinKind, Moment, Node, Plan, RankFunc,
+    SetOp, SortKey, TimeWindow, WindowCall, WindowFunc,
 };
 use crate::catalog::Catalog;
 use arena_tr_types::RelationId;
@@ -39,10 +39,21 @@ pub fn relation_name(catalog: &Catalog, relation: RelationId) -> String {
     }
 }
 
+/// The clause that says as of when a relation is read; nothing for the present.
+pub(crate) fn as_of(moment: Option<&Moment>) -> String {
+    let (word, expr) = match moment {
+        None => return String::new(),
+        Some(Moment::Epoch(expr)) => ("EPOCH ", expr),
+        Some(Moment::Time(expr)) => ("", expr),
+    };
+    format!(" FOR SYSTEM_TIME AS OF {word}{}", Names::none().expr(expr))
+}
+
 fn write_node(plan: &Plan, catalog: &Catalog, out: &mut String) -> fmt::Result {
     match &plan.node {
-        Node::Scan { relation, .. } => {
-            write!(out, "Scan {}", relation_name(catalog, *relation))?;
+        Node::Scan { relation, moment, .. } => {
+            let name = relation_name(catalog, *relation);
+            write!(out, "Scan {name}{}", as_of(moment.as_deref()))?;
             write_list(out, ": ", plan.schema.fields.iter().map(|f| f.name.to_string()))
         }
         Node::Values { rows } => {

@@ -32,8 +32,9 @@ pub struct Plan {
 #[expect(missing_docs, reason = "the doc of a variant names its fields")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
-    /// Reads a relation; `columns` are the relation's column positions kept, in output order.
-    Scan { relation: RelationId, columns: Vec<usize> },
+    /// Reads a relation; `columns` are the relation's column positions kept, in output order;
+    /// `moment` says as of when, if not as it is.
+    Scan { relation: RelationId, columns: Vec<usize>, moment: Option<Box<Moment>> },
     /// Constant rows. No column reference may occur.
     Values { rows: Vec<Vec<Expr>> },
     /// Keeps rows for which the predicate is true.
@@ -76,6 +77,15 @@ pub enum Node {
     Sort { input: Box<Plan>, keys: Vec<SortKey> },
     /// Cuts an ad-hoc result.
     Limit { input: Box<Plan>, limit: Option<u64>, offset: u64 },
+}
+
+/// FOR SYSTEM_TIME AS OF: a moment of the past, by an expression without columns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moment {
+    /// Behind this commit; a BIGINT.
+    Epoch(Expr),
+    /// Behind the last commit until then; a TIMESTAMPTZ, or a TIMESTAMP in UTC.
+    Time(Expr),
 }
 
 /// Which join; the output of `Semi` and `Anti` is the left columns only.

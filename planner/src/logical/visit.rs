@@ -425,9 +425,10 @@ impl Plan {
 
 fn same_node(a: &Node, b: &Node) -> bool {
     match (a, b) {
-        (Node::Scan { relation: ra, columns: ca }, Node::Scan { relation: rb, columns: cb }) => {
-            ra == rb && ca == cb
-        }
+        (
+            Node::Scan { relation: ra, columns: ca, moment: ma },
+            Node::Scan { relation: rb, columns: cb, moment: mb },
+        ) => ra == rb && ca == cb && ma == mb,
         (Node::Values { rows: a }, Node::Values { rows: b }) => a == b,
         (Node::Filter { input: ia, predicate: pa }, Node::Filter { input: ib, predicate: pb }) => {
             pa == pb && ia.same_as(ib)

@@ -11,7 +11,8 @@ use arena_tr_types::Schema;
 
 use super::{Agg, Forget, Join, Node, NodeId, Op, PaneColumn, PhysicalPlan, TimeBound, TimeWindow};
 use crate::logical::display::{
-    Names, agg_func, duration, join_kind, limit_text, named_exprs, rank_func, set_op, window_text,
+    Names, agg_func, as_of, duration, join_kind, limit_text, named_exprs, rank_func, set_op,
+    window_text,
 };
 
 /// The text of EXPLAIN (PHYSICAL).
@@ -110,7 +111,8 @@ fn describe(plan: &PhysicalPlan, node: &Node, inputs: &[&Node]) -> String {
         Op::Input { index } => {
             let input = &plan.inputs[*index];
             let columns: Vec<&str> = node.schema.fields.iter().map(|f| &*f.name).collect();
-            format!("Input {} [{}]", input.name, columns.join(", "))
+            let moment = as_of(input.moment.as_ref());
+            format!("Input {}{moment} [{}]", input.name, columns.join(", "))
         }
         Op::Values { rows } => format!("Values {} rows", rows.len()),
         Op::Filter { predicate } => format!("Filter {}", names.expr(predicate)),

@@ -11,8 +11,8 @@ pub mod display;
 pub mod lower;
 
 pub use crate::logical::{
-    AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, JoinKind, RankFunc, SetOp, SortKey,
-    TimeWindow, WindowCall, WindowFunc,
+    AggCall, Expr, ExprKind, Frame, FrameBound, FrameUnits, JoinKind, Moment, RankFunc, SetOp,
+    SortKey, TimeWindow, WindowCall, WindowFunc,
 };
 use arena_tr_types::{AggFunc, DataType, RelationId, Schema};
 
@@ -48,6 +48,8 @@ pub struct Input {
     pub types: Vec<DataType>,
     /// Whether it only grows.
     pub append_only: bool,
+    /// As of when it is read, if not as it is.
+    pub moment: Option<Moment>,
 }
 
 /// ORDER BY and LIMIT of an ad-hoc query, over the root's columns.

@@ -57,6 +57,7 @@
 mod addr;
 mod batch;
 mod budget;
+mod charge;
 mod chunk;
 mod free_list;
 mod freeze;
@@ -72,6 +73,7 @@ pub use addr::{Addr, CHUNK_BYTES, CHUNK_WORDS, MAX_CHUNKS};
 pub use batch::BatchArena;
 pub(crate) use batch::SharedChunk;
 pub use budget::OwnerUsage;
+pub use charge::Charge;
 pub use free_list::FreeLists;
 pub use freeze::{Freezer, FrozenArena};
 pub use local::{LocalArenas, Padded};

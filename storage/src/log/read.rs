@@ -220,7 +220,7 @@ pub fn read<E: From<LogError>>(
     mut each: impl FnMut(Entry) -> Result<(), E>,
 ) -> Result<LogEnd, E> {
     let sequences = segment::list(disk, dir).map_err(LogError::from)?;
-    check_sequences(dir, &sequences, from)?;
+    let sequences = last_run(&sequences);
     let mut parts = Parts::default();
     let mut last: Option<LogEnd> = None;
     for (i, &sequence) in sequences.iter().enumerate() {
@@ -259,12 +259,11 @@ pub fn read<E: From<LogError>>(
     })
 }
 
-/// Segments have to be there one after the other.
-fn check_sequences(dir: &Path, sequences: &[u64], from: Lsn) -> Result<(), LogError> {
-    if let Some(pair) = sequences.windows(2).find(|pair| pair[1] != pair[0] + 1) {
-        return Err(missing(dir, pair[0] + 1, from));
-    }
-    Ok(())
+/// The segments behind the last gap. Those before it were being removed when the power went, which
+/// forgets removals in any order; if one was needed, the first that is left begins too late.
+fn last_run(sequences: &[u64]) -> &[u64] {
+    let gap = sequences.windows(2).rposition(|pair| pair[1] != pair[0] + 1);
+    &sequences[gap.map_or(0, |before| before + 1)..]
 }
 
 fn missing(dir: &Path, sequence: u64, from: Lsn) -> LogError {

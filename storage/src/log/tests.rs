@@ -142,6 +142,40 @@ fn a_log_may_begin_in_the_midst_of_a_commit() {
 }
 
 #[test]
+fn removals_may_be_forgotten_in_any_order() {
+    let disk = disk();
+    let log = create(&disk, options(LogIo::File));
+    let mut ends = Vec::new();
+    for i in 0..400 {
+        ends.push(log.append(i, &payload(i)).expect("room"));
+    }
+    log.sync().expect("a disk that works");
+    let files = disk.list(Path::new(DIR)).expect("a directory");
+    let segments: Vec<_> = files.iter().filter(|name| name.ends_with(".log")).collect();
+    assert!(segments.len() > 5);
+    let remove = |name: &str| disk.remove(&Path::new(DIR).join(name)).expect("it is there");
+    remove(segments[1]);
+    remove(segments[3]);
+    let kept = |from: Lsn| {
+        let mut seen = Vec::new();
+        let each = |entry: Entry| {
+            seen.push(entry.epoch);
+            Ok::<(), LogError>(())
+        };
+        read(&disk, Path::new(DIR), (from, Lsn(0)), each).map(|_| seen)
+    };
+    // What is behind the fourth segment is found if nothing before is asked for.
+    let fifth = ends.iter().position(|end| end.0 >= 5 * SMALL + 2000).expect("long enough");
+    assert_eq!(
+        kept(ends[fifth]).expect("all is there"),
+        (fifth as u64 + 1..400).collect::<Vec<_>>()
+    );
+    assert!(matches!(kept(ends[3]), Err(LogError::Corrupt(_))), "the second is needed");
+    log.release(ends[fifth]).expect("a disk that works");
+    assert!(!disk.exists(&Path::new(DIR).join(segments[0])).expect("a disk that works"));
+}
+
+#[test]
 fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let disk = disk();
     disk.set_capacity(Some(4 * SMALL));

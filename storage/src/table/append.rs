@@ -145,6 +145,26 @@ impl AppendStore {
         }
     }
 
+    /// Whether the batches are what is known of them; if not, what is not.
+    pub(super) fn verify(&self) -> Result<(), &'static str> {
+        let mut rows = 0;
+        let mut last = 0;
+        for piece in self.pieces.iter() {
+            let batch = &piece.batch;
+            let is_plain = batch.weights.is_none() && batch.live() == batch.rows();
+            let whole = batch.columns.len() == self.types.len()
+                && batch.columns.iter().all(|c| c.len() == batch.rows());
+            if !is_plain || !whole {
+                return Err("columns of other lengths than their rows");
+            }
+            if piece.number <= last || piece.number > self.next_number {
+                return Err("batches that are not in their order");
+            }
+            (rows, last) = (rows + batch.rows(), piece.number);
+        }
+        if rows == self.rows { Ok(()) } else { Err("a relation that counts its rows wrongly") }
+    }
+
     pub(super) fn pieces(&self) -> &List<Arc<Piece>> {
         &self.pieces
     }

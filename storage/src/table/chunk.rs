@@ -155,6 +155,12 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    /// Bytes of what is copied when a row leaves or comes: all but the columns. Weights are charged
+    /// where they are.
+    pub(super) fn marks_bytes(&self) -> usize {
+        size_of::<Self>() + self.rest.capacity() * size_of::<Arc<Part>>()
+    }
+
     /// A chunk of these rows, each there as often as its weight says.
     pub(super) fn new(
         (number, order): (u64, u64),
@@ -396,6 +402,32 @@ impl Chunk {
             });
             Some(part.batch.clone().with_weights(weights).with_selection(selection))
         })
+    }
+
+    /// Whether what is known of the rows agrees with their columns, marks and weights; if not, what
+    /// does not.
+    pub(super) fn verify(&self, n_columns: usize) -> Result<(), &'static str> {
+        let of_parts: usize = self.parts().map(|part| part.rows()).sum();
+        if of_parts != self.rows || self.rows > CHUNK_ROWS {
+            return Err("a chunk with another number of rows than its parts");
+        }
+        let is_whole = |part: &Arc<Part>| {
+            let columns = &part.batch.columns;
+            columns.len() == n_columns && columns.iter().all(|c| c.len() == part.rows())
+        };
+        if !self.parts().all(is_whole) {
+            return Err("columns of other lengths than their rows");
+        }
+        if self.live_rows().count() != self.live {
+            return Err("a chunk that counts its rows wrongly");
+        }
+        if self.weights.as_ref().is_some_and(|w| w.len() != self.rows) {
+            return Err("a chunk with another number of weights than rows");
+        }
+        match (0..self.rows).all(|row| (self.weight(row) > 0) != self.is_gone(row)) {
+            true => Ok(()),
+            false => Err("a weight that does not fit the mark of its row"),
+        }
     }
 
     /// Bytes of the columns and of what the chunk itself holds.

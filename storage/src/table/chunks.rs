@@ -43,6 +43,25 @@ impl ChunkList {
         self.chunk(slot_of(addr)).weight(row_of(addr))
     }
 
+    /// Whether a row that is not gone lies there.
+    pub(super) fn holds(&self, addr: Addr) -> bool {
+        let (slot, row) = (slot_of(addr), row_of(addr));
+        let in_use = !addr.is_none() && slot < self.slots.len();
+        let chunk = in_use.then(|| self.slots.get(slot).as_ref()).flatten();
+        chunk.is_some_and(|chunk| row < chunk.rows() && chunk.weight(row) > 0)
+    }
+
+    /// Bytes of lists and marks that `newer`, a later state of it, does not share.
+    pub(super) fn own_bytes(&self, newer: &Self) -> usize {
+        self.slots.own_bytes(&newer.slots, |own, other| {
+            match (own, other.and_then(Option::as_ref)) {
+                (None, _) => 0,
+                (Some(own), Some(other)) if Arc::ptr_eq(own, other) => 0,
+                (Some(own), _) => own.marks_bytes(),
+            }
+        })
+    }
+
     /// All chunks in the order of arrival of their rows.
     pub(super) fn in_order(&self) -> Vec<&Chunk> {
         let mut chunks: Vec<&Chunk> = self.slots.iter().flatten().map(|c| &**c).collect();
@@ -211,6 +230,31 @@ impl Chunks {
         if self.open == Some(slot) {
             self.open = None;
         }
+    }
+
+    /// Whether the books agree with the chunks, and each chunk with itself; if not, what does not.
+    pub(super) fn verify(&self, (n_columns, len): (usize, usize)) -> Result<(), &'static str> {
+        let slots = self.list.slots.iter().enumerate();
+        let used: Vec<(usize, &Chunk)> =
+            slots.filter_map(|(slot, chunk)| Some((slot, chunk.as_deref()?))).collect();
+        if used.len() != self.by_order.len() || used.len() + self.free.len() != self.n_slots() {
+            return Err("slots that are neither free nor in use");
+        }
+        let mut total = 0;
+        for (slot, chunk) in used {
+            chunk.verify(n_columns)?;
+            total += chunk.total_weight();
+            if self.by_order.get(&chunk.order) != Some(&slot) {
+                return Err("a chunk that is not in its place among the others");
+            }
+            if chunk.number > self.next_number || chunk.changed > self.version {
+                return Err("a chunk from the future");
+            }
+        }
+        if self.open.is_some_and(|slot| self.list.slots.get(slot).is_none()) {
+            return Err("rows are to be added to a chunk that is not there");
+        }
+        if total == len as i128 { Ok(()) } else { Err("a relation that counts its rows wrongly") }
     }
 
     /// Adds `by` to the weight of a row, which stays above 0.

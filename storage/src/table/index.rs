@@ -95,6 +95,11 @@ impl KeyIndex {
         self.heap = Heap::new(&self.pool, self.owner);
     }
 
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.directory.len()
+    }
+
     pub(super) fn columns(&self) -> &[usize] {
         &self.columns
     }

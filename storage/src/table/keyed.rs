@@ -8,6 +8,8 @@
 //! index; two rows with a weight are never identical.
 
 mod restore;
+#[cfg(test)]
+mod verify_tests;
 
 use std::sync::Arc;
 
@@ -282,6 +284,32 @@ impl KeyedStore {
         self.next_index += 1;
         self.secondary.push(secondary);
         Ok(id)
+    }
+
+    /// Whether chunks, marks, weights and indexes agree; if not, where they do not.
+    pub(super) fn verify(&self) -> Result<(), String> {
+        self.chunks.verify((self.types.len(), self.len))?;
+        let (rows, chunks) = (self.addrs_in_order(), self.list());
+        let mut hash = Vec::new();
+        for &addr in &rows {
+            let (batch, row) = chunks.row(addr);
+            self.primary.hash_rows(batch, &[row as u16], &mut hash);
+            let same = |other: Addr| {
+                other == addr
+                    || chunks.holds(other) && self.primary.same_key((batch, row), chunks.row(other))
+            };
+            if self.primary.find(hash[0], same) != addr {
+                return Err("a row that the primary index does not find".to_owned());
+            }
+        }
+        if self.primary.len() != rows.len() {
+            return Err("an entry of the primary index that leads nowhere".to_owned());
+        }
+        for secondary in &self.secondary {
+            let name = &secondary.spec.name;
+            secondary.verify(chunks, &rows).map_err(|e| format!("index \"{name}\": {e}"))?;
+        }
+        Ok(())
     }
 
     fn addrs_in_order(&self) -> Vec<Addr> {

@@ -40,6 +40,25 @@ impl<T> List<T> {
         &self.nodes[i / FAN][i % FAN]
     }
 
+    /// Bytes of its own structure that `newer`, a later state of it, does not share; `item` gives
+    /// those of an item in whose place there is another one, or none.
+    pub(super) fn own_bytes(&self, newer: &Self, item: impl Fn(&T, Option<&T>) -> usize) -> usize {
+        if Arc::ptr_eq(&self.nodes, &newer.nodes) {
+            return 0;
+        }
+        let mut bytes = self.nodes.len() * size_of::<Arc<Vec<T>>>();
+        for (i, node) in self.nodes.iter().enumerate() {
+            let other = newer.nodes.get(i);
+            if other.is_some_and(|other| Arc::ptr_eq(node, other)) {
+                continue;
+            }
+            bytes += node.capacity() * size_of::<T>();
+            let pairs = node.iter().enumerate();
+            bytes += pairs.map(|(j, own)| item(own, other.and_then(|o| o.get(j)))).sum::<usize>();
+        }
+        bytes
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.nodes.iter().flat_map(|node| node.iter())
     }

@@ -171,6 +171,19 @@ impl RelationStore {
         }
     }
 
+    /// Whether rows, marks, weights and indexes agree: every row is found by each index under its
+    /// key exactly once, no entry of an index leads to a row that is gone, and the counts are
+    /// right.
+    ///
+    /// # Errors
+    /// What does not agree.
+    pub fn verify(&self) -> Result<(), String> {
+        match &self.contents {
+            Contents::Append(store) => Ok(store.verify()?),
+            Contents::Keyed(store) => store.verify(),
+        }
+    }
+
     /// How often the contents have changed: each applied delta counts.
     pub fn version(&self) -> u64 {
         match &self.contents {

@@ -214,6 +214,7 @@ fn run(seed: u64, key: Option<&[usize]>, unique: Option<&[usize]>, n_keys: u64, 
             assert_eq!(found.map(|r| r.values(&types())).as_ref(), expected.map(|(r, _)| r));
         }
         if step % 16 == 0 {
+            assert_eq!(store.verify(), Ok(()));
             assert_eq!(contents(&store.scan()), model.rows);
             held.push((store.snapshot(), model.rows.clone()));
             saved.save(&store.snapshot());
@@ -226,7 +227,9 @@ fn run(seed: u64, key: Option<&[usize]>, unique: Option<&[usize]>, n_keys: u64, 
     assert!(refused > 0 && refused < steps / 2, "{refused} of {steps} refused");
     held.iter().for_each(|(snapshot, rows)| assert_eq!(&contents(&snapshot.scan()), rows));
     let all: Delta = model.rows.iter().map(|(row, w)| (row.clone(), -w)).collect();
+    assert_eq!(store.verify(), Ok(()));
     store.apply(&batches(&all, &mut random)).expect("all rows are there");
+    assert_eq!(store.verify(), Ok(()));
     assert!(store.is_empty() && store.scan().is_empty() && store.snapshot().chunks().is_empty());
     drop((store, held));
     assert_eq!(pool.usage().used_bytes, 0);

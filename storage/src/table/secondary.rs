@@ -129,6 +129,55 @@ impl Secondary {
         chunks.weight(addr) == 1 && self.index.insert_new(chunks, (batch, row), hash, addr)
     }
 
+    /// Whether each row with a key is found under it exactly once, and nothing else; if not, what
+    /// is wrong. `rows` are all that are there.
+    pub(super) fn verify(&self, chunks: &ChunkList, rows: &[Addr]) -> Result<(), &'static str> {
+        let (mut keyed, mut listed, mut heads) = (0, 0, 0);
+        let mut hash = Vec::new();
+        for &addr in rows {
+            let (batch, row) = chunks.row(addr);
+            if self.index.has_null(batch, row) {
+                continue;
+            }
+            keyed += 1;
+            self.index.hash_rows(batch, &[row as u16], &mut hash);
+            let same = |other: Addr| {
+                chunks.holds(other) && self.index.same_key((batch, row), chunks.row(other))
+            };
+            let newest = self.index.find(hash[0], same);
+            if newest.is_none() {
+                return Err("a row that an index does not find");
+            }
+            if newest != addr {
+                if self.spec.unique || self.linked(addr).is_none_or(|link| link.newer.is_none()) {
+                    return Err("two rows of one key in an index");
+                }
+                continue;
+            }
+            heads += 1;
+            let mut newer = Addr::NONE;
+            for older in self.list(addr).take(rows.len() + 1) {
+                let link = if self.spec.unique { None } else { self.linked(older) };
+                let fits =
+                    same(older) && (self.spec.unique || link.is_some_and(|l| l.newer == newer));
+                if !fits {
+                    return Err("a list of rows of one key that is broken");
+                }
+                (listed, newer) = (listed + 1, older);
+            }
+        }
+        match (listed == keyed, heads == self.index.len()) {
+            (false, _) => Err("rows that are in no list of their key"),
+            (_, false) => Err("an entry of an index that leads nowhere"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The links of a row, if it has any.
+    fn linked(&self, addr: Addr) -> Option<Link> {
+        (slot_of(addr) < self.links.len()).then(|| self.link(addr))
+    }
+
     /// Takes a row out that is still to be read in `batch`.
     pub(super) fn remove(&mut self, (batch, row): (&Batch, usize), hash: u64, addr: Addr) {
         if self.index.has_null(batch, row) {

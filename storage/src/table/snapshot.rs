@@ -105,6 +105,15 @@ impl TableSnapshot {
         self.header.version
     }
 
+    /// Bytes of lists and marks that `newer`, a later snapshot of the relation, does not share.
+    /// Columns are charged to the relation for as long as anybody has them; these are not.
+    pub fn own_bytes(&self, newer: &Self) -> usize {
+        match (&self.contents, &newer.contents) {
+            (Contents::Keyed(own), Contents::Keyed(newer)) => own.own_bytes(newer),
+            _ => 0,
+        }
+    }
+
     /// What is to be saved besides [`TableSnapshot::chunks`].
     pub fn header(&self) -> TableHeader {
         self.header
@@ -113,7 +122,37 @@ impl TableSnapshot {
     /// All rows, in the order in which they arrived; a row that is there several times has a
     /// weight. No row is copied.
     pub fn scan(&self) -> Vec<Batch> {
-        self.chunks().iter().flat_map(SnapshotChunk::scan).collect()
+        let Contents::Append(pieces) = &self.contents else {
+            return self.chunks().iter().flat_map(SnapshotChunk::scan).collect();
+        };
+        let (mut left, mut all) = (self.len(), Vec::with_capacity(pieces.len()));
+        for piece in pieces.iter() {
+            let rows = piece.batch.rows();
+            if rows > left {
+                if left > 0 {
+                    all.push(piece.batch.slice(0, left));
+                }
+                break;
+            }
+            left -= rows;
+            all.push(piece.batch.clone());
+        }
+        all
+    }
+
+    /// Whether it is of a relation that only grows.
+    pub fn only_grows(&self) -> bool {
+        matches!(self.contents, Contents::Append(_))
+    }
+
+    /// What a relation that only grows held when it had this many rows: the first ones. For
+    /// reading, not for saving.
+    #[must_use]
+    pub fn when_it_had(mut self, rows: usize) -> Self {
+        if self.only_grows() {
+            self.header.len = self.header.len.min(rows as u64);
+        }
+        self
     }
 
     /// All pieces, in the order of arrival of their rows.

@@ -29,7 +29,8 @@ pub type Contents<'a> = &'a dyn Fn(RelationId) -> Vec<Row>;
 /// What the query itself would give as an error, or that something is beyond the oracle.
 pub fn rows(plan: &Plan, contents: Contents<'_>) -> Result<Vec<Row>, SqlError> {
     match &plan.node {
-        Node::Scan { relation, columns } => {
+        Node::Scan { moment: Some(_), .. } => Err(beyond("FOR SYSTEM_TIME AS OF")),
+        Node::Scan { relation, columns, moment: None } => {
             let all = contents(*relation);
             Ok(all.iter().map(|row| columns.iter().map(|c| row[*c].clone()).collect()).collect())
         }

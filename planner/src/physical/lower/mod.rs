@@ -18,14 +18,14 @@ mod root;
 mod tests;
 
 use arena_tr_parser::Span;
-use arena_tr_types::{DataType, Schema, SqlState};
+use arena_tr_types::{DataType, RelationId, Schema, SqlState};
 
 use self::flow::Flow;
 use super::{Input, Node, NodeId, Op, PhysicalPlan, Presentation, TimeBound};
 use crate::catalog::{Catalog, Relation};
 use crate::delta::{self, Facts};
 use crate::error::PlanError;
-use crate::logical::{self, Expr, Plan};
+use crate::logical::{self, Expr, Moment, Plan};
 
 /// What the plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,10 +132,14 @@ impl<'a> Lowering<'a> {
         Ok(lowering)
     }
 
-    /// One program input per relation, with the columns that any scan of it uses.
+    /// One program input per relation and moment, with the columns that any scan of it uses.
     fn collect_inputs(&mut self, plan: &Plan) -> Result<(), PlanError> {
-        if let logical::Node::Scan { relation, columns } = &plan.node {
-            let index = match self.inputs.iter().position(|i| i.relation == *relation) {
+        if let logical::Node::Scan { relation, columns, moment } = &plan.node {
+            if moment.is_some() && self.mode != Mode::AdHoc {
+                let what = "FOR SYSTEM_TIME AS OF in a query that stands";
+                return Err(PlanError::not_built(what).at(plan.span));
+            }
+            let index = match self.input_of(*relation, moment.as_deref()) {
                 Some(index) => index,
                 None => {
                     let found = self.catalog.relations.values().find(|r| r.id == *relation);
@@ -147,6 +151,7 @@ impl<'a> Lowering<'a> {
                         columns: Vec::new(),
                         types: Vec::new(),
                         append_only,
+                        moment: moment.as_deref().cloned(),
                     });
                     self.relations.push(found);
                     self.inputs.len() - 1
@@ -160,6 +165,12 @@ impl<'a> Lowering<'a> {
             input.types = input.columns.iter().map(|c| fields[*c].data_type.clone()).collect();
         }
         plan.children().into_iter().try_for_each(|child| self.collect_inputs(child))
+    }
+
+    /// The program input of a relation as of a moment.
+    fn input_of(&self, relation: RelationId, moment: Option<&Moment>) -> Option<usize> {
+        let same = |i: &Input| i.relation == relation && i.moment.as_ref() == moment;
+        self.inputs.iter().position(same)
     }
 
     /// Adds a node, or finds the equal one that is there already.

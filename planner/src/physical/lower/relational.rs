@@ -15,10 +15,10 @@ use crate::physical::{Frontier, Node, NodeId, Op, TimeBound, TopN};
 
 impl Lowering<'_> {
     pub(super) fn scan(&mut self, plan: &Plan, need: &[bool]) -> Result<Flow, PlanError> {
-        let logical::Node::Scan { relation, columns } = &plan.node else {
+        let logical::Node::Scan { relation, columns, moment } = &plan.node else {
             return Err(internal("not a scan"));
         };
-        let index = self.inputs.iter().position(|i| i.relation == *relation);
+        let index = self.input_of(*relation, moment.as_deref());
         let index = index.ok_or_else(|| internal("a scan without an input"))?;
         let node = self.input(index);
         let at = |c: &usize| self.inputs[index].columns.binary_search(c).ok();
