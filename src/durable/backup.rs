@@ -200,8 +200,8 @@ impl Database {
         let places = places.next().ok_or_else(|| {
             let message = format!("nobody knows how to reach '{scheme}://'");
             Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(
-                "a directory always works; object stores need a build with the feature \
-                 'object-store'",
+                "a directory always works; a program plugs in other places by \
+                 Options::backup_places",
             )
         })?;
         places.place(address)

@@ -86,7 +86,10 @@ fn keep_saved(
         last = Instant::now();
         match db.checkpoint() {
             Ok(_) => (saved, most) = (end, policy.log_bytes),
-            Err(_) => most = most.map(|most| grown.max(most) + most / 10),
+            Err(error) => {
+                db.engine().options.tell(&format!("no snapshot could be taken: {error}"));
+                most = most.map(|most| grown.max(most) + most / 10);
+            }
         }
     }
 }
